@@ -1,0 +1,3 @@
+//! vellum-log.
+
+fn main() {}

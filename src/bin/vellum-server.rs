@@ -1,0 +1,3 @@
+//! vellum-server.
+
+fn main() {}

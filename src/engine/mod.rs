@@ -1,0 +1,1 @@
+//! Executes commands, appends their effects to the log and gates the replies.

@@ -1,0 +1,1 @@
+//! Values, databases, expiry and scan: pure data.

@@ -1,0 +1,1 @@
+//! The command log: frames, segments, manifest, writer, reader, recovery, retention.

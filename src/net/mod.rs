@@ -1,0 +1,1 @@
+//! Listeners and connections: knows only the engine's handle.

@@ -1,0 +1,1 @@
+//! The value codec and the snapshot container.

@@ -1,0 +1,1 @@
+//! Master and replica: the PSYNC wire format and its state machines.

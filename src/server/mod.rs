@@ -1,0 +1,1 @@
+//! Configuration, start, stop, supervision and the administrative commands.

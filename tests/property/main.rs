@@ -1,0 +1,1 @@
+//! Properties and fuzzing of parsers and formats: see tests/README.md.
