@@ -1,6 +1,7 @@
-//! Offsets, replication identities, limits and the clock: standard library only.
+//! Offsets, replication identities, limits, glob patterns and the clock: standard library only.
 
 pub mod clock;
+pub mod glob;
 pub mod limits;
 pub mod offset;
 pub mod replid;

@@ -60,7 +60,8 @@ impl Reply {
     pub fn error(&mut self, text: impl AsRef<[u8]>) {
         self.errors += 1;
         self.buffer.push(b'-');
-        let clean = text.as_ref().iter().map(|&b| if matches!(b, b'\r' | b'\n') { b' ' } else { b });
+        let clean =
+            text.as_ref().iter().map(|&b| if matches!(b, b'\r' | b'\n') { b' ' } else { b });
         self.buffer.extend(clean);
         self.buffer.extend_from_slice(b"\r\n");
     }

@@ -120,4 +120,3 @@ pub trait Storage: Send + Sync + Debug {
 
 /// A held lock; dropping it lets go.
 pub trait Lock: Send + Debug {}
-
