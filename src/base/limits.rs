@@ -2,8 +2,8 @@
 
 /// Longest bulk string a request may carry by default, in bytes (`proto-max-bulk-len`).
 pub const BULK_LEN_MAX_DEFAULT: u64 = 512 * 1024 * 1024;
-/// Most arguments one request may carry.
-pub const MULTIBULK_LEN_MAX: usize = 1024 * 1024;
+/// Most arguments one request may carry; its bytes are bounded by the query buffer's limit.
+pub const MULTIBULK_LEN_MAX: usize = i32::MAX as usize;
 /// Longest inline request, in bytes, and longest length line of a multibulk request.
 pub const INLINE_LEN_MAX: usize = 64 * 1024;
 /// Most arguments before a client has authenticated.

@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod glob;
 pub mod limits;
+pub mod number;
 pub mod offset;
 pub mod replid;
 

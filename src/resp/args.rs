@@ -2,6 +2,8 @@
 
 use std::ops::Index;
 
+use super::inline::{UnbalancedQuotes, split_words};
+
 /// Where one argument lies in its buffer: start and end, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
@@ -70,24 +72,43 @@ impl Index<usize> for Args<'_> {
     }
 }
 
+/// Where a command's arguments lie and whether they may be logged as they came.
+#[derive(Clone, Copy, Debug)]
+enum Form {
+    /// In the connection's buffer; the whole request is canonical RESP.
+    Canonical(Span),
+    /// In the connection's buffer, but not quite as the encoder would write it.
+    Loose,
+    /// In the batch's own buffer: the unescaped words of an inline request.
+    Inline,
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Bounds {
-    spans: (usize, usize),
-    raw: Option<Span>,
+    /// One past the command's last span; its first one follows the command before.
+    spans_end: usize,
+    form: Form,
 }
+
+/// More spans than this are given back to the allocator once a huge command is done.
+const SPANS_KEPT_MAX: usize = 16 * 1024;
+/// More bytes of inline words than this are given back once they are done with.
+const WORDS_LEN_KEPT_MAX: usize = 64 * 1024;
 
 /// The commands parsed from one buffer: positions only, reused from batch to batch.
 #[derive(Debug, Default)]
 pub struct Batch {
     spans: Vec<Span>,
     commands: Vec<Bounds>,
+    words: Vec<u8>,
 }
 
 impl Batch {
-    /// Forgets all commands and keeps the memory.
+    /// Forgets everything and keeps the memory.
     pub fn clear(&mut self) {
         self.spans.clear();
         self.commands.clear();
+        self.words.clear();
     }
 
     /// Number of whole commands.
@@ -107,32 +128,63 @@ impl Batch {
 
     /// Number of arguments of the command being gathered.
     pub fn pending_args(&self) -> usize {
-        self.spans.len() - self.commands.last().map_or(0, |c| c.spans.1)
+        self.spans.len() - self.spans_done()
+    }
+
+    fn spans_done(&self) -> usize {
+        self.commands.last().map_or(0, |c| c.spans_end)
     }
 
     /// Closes the command being gathered; `raw` is where its canonical RESP form lies, if it has one.
     pub fn finish_command(&mut self, raw: Option<Span>) {
-        let start = self.commands.last().map_or(0, |c| c.spans.1);
-        self.commands.push(Bounds { spans: (start, self.spans.len()), raw });
+        let form = raw.map_or(Form::Loose, Form::Canonical);
+        self.commands.push(Bounds { spans_end: self.spans.len(), form });
+    }
+
+    /// Adds the words of an inline request as a command; a line without words adds none.
+    ///
+    /// # Errors
+    /// Nothing is added when a quote is open.
+    pub fn push_inline(&mut self, line: &[u8]) -> Result<(), UnbalancedQuotes> {
+        let before = self.spans.len();
+        split_words(line, &mut self.words, &mut self.spans)?;
+        if self.spans.len() > before {
+            self.commands.push(Bounds { spans_end: self.spans.len(), form: Form::Inline });
+        }
+        Ok(())
     }
 
     /// Drops the whole commands, keeps the arguments of the one being gathered, and moves every
     /// position `shift` bytes to the left: the buffer has been compacted.
     pub fn retain_pending(&mut self, shift: usize) {
-        let done = self.commands.last().map_or(0, |c| c.spans.1);
+        let done = self.spans_done();
         self.spans.drain(..done);
         self.commands.clear();
+        self.words.clear();
         for span in &mut self.spans {
             span.start -= shift;
             span.end -= shift;
         }
+        self.spans.shrink_to(SPANS_KEPT_MAX);
+        self.commands.shrink_to(SPANS_KEPT_MAX);
+        self.words.shrink_to(WORDS_LEN_KEPT_MAX);
     }
 
-    /// Command `index` over the buffer it was parsed from.
+    /// Command `index` (below [`len`](Self::len)) over the buffer it was parsed from.
     pub fn args<'a>(&'a self, index: usize, buffer: &'a [u8]) -> Args<'a> {
-        let bounds = self.commands[index];
-        let raw = bounds.raw.map(|s| &buffer[s.start..s.end]);
-        Args::new(buffer, &self.spans[bounds.spans.0..bounds.spans.1], raw)
+        let start = if index == 0 { 0 } else { self.commands[index - 1].spans_end };
+        let Bounds { spans_end, form } = self.commands[index];
+        let spans = &self.spans[start..spans_end];
+        match form {
+            Form::Canonical(raw) => Args::new(buffer, spans, Some(&buffer[raw.start..raw.end])),
+            Form::Loose => Args::new(buffer, spans, None),
+            Form::Inline => Args::new(&self.words, spans, None),
+        }
+    }
+
+    /// Whether command `index` (below [`len`](Self::len)) came as an inline request.
+    pub fn is_inline(&self, index: usize) -> bool {
+        matches!(self.commands[index].form, Form::Inline)
     }
 }
 

@@ -2,7 +2,11 @@
 
 pub mod args;
 pub mod encode;
+pub mod inline;
 pub mod reply;
+pub mod request;
+pub mod stream;
 
 pub use args::{Args, Batch, Span};
 pub use reply::{Protocol, Reply};
+pub use request::{ParseLimits, ProtocolError, RequestParser};

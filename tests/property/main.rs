@@ -1,1 +1,3 @@
 //! Properties and fuzzing of parsers and formats: see tests/README.md.
+
+mod resp;
