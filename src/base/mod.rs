@@ -1,5 +1,7 @@
-//! Offsets, replication identities, limits, glob patterns and the clock: standard library only.
+//! Offsets, replication identities, limits, glob patterns, the clock and the count of allocated memory:
+//! standard library only.
 
+pub mod alloc;
 pub mod clock;
 pub mod glob;
 pub mod limits;
