@@ -3,6 +3,16 @@
 //! Everything above reaches files through [`Storage`] and [`File`], so that a test can tear a write,
 //! fail a sync or cut the power at any call.
 
+pub mod crashsafe;
+pub mod disk;
+pub mod latch;
+mod map;
+pub mod sim;
+
+pub use disk::RealDisk;
+pub use latch::Latched;
+pub use sim::SimDisk;
+
 use std::fmt::Debug;
 use std::io;
 use std::path::Path;
@@ -93,17 +103,19 @@ pub trait Mapping: Send + Sync + Debug {
 pub trait Storage: Send + Sync + Debug {
     /// Opens a file.
     fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn File>>;
-    /// Maps a file for reading.
+    /// Maps a file for reading. Only for files that are never shortened or overwritten in place while
+    /// they are mapped (finished snapshots): anything else is read with [`File::read_at`].
     fn map(&self, path: &Path) -> io::Result<Arc<dyn Mapping>>;
     /// Renames a file over any that has the new name. Durable only after [`Storage::sync_dir`].
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Gives a file a second name; the new name must be free.
     fn hard_link(&self, from: &Path, to: &Path) -> io::Result<()>;
-    /// Removes a file.
+    /// Removes a file. Durable only after [`Storage::sync_dir`].
     fn remove(&self, path: &Path) -> io::Result<()>;
-    /// Creates a directory and its parents; it may exist.
+    /// Creates a directory and its parents; it may exist. See [`crashsafe::create_dir`] for a durable one.
     fn create_dir(&self, path: &Path) -> io::Result<()>;
-    /// The entries of a directory, sorted by name.
+    /// The entries of a directory, sorted by name. An entry that goes away meanwhile is left out; one
+    /// whose name is not UTF-8 is shown with replacement characters.
     fn list(&self, path: &Path) -> io::Result<Vec<Entry>>;
     /// Whether a file or directory of this name exists.
     fn exists(&self, path: &Path) -> io::Result<bool>;
@@ -112,7 +124,8 @@ pub trait Storage: Send + Sync + Debug {
     /// Names the boot of the machine these files are on: equal IDs mean that no power was lost between.
     fn boot_id(&self) -> io::Result<String>;
     /// Takes an exclusive advisory lock on the file (created when missing) until the value is dropped;
-    /// `None` when another process (or another holder) has it.
+    /// `None` when another process (or another holder) has it. The lock is on the file, not on its
+    /// name: what the file holds is written in place, and the file is never replaced or removed.
     fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn Lock>>>;
     /// Bytes free on the file system of `path`.
     fn free_space(&self, path: &Path) -> io::Result<u64>;
@@ -120,3 +133,19 @@ pub trait Storage: Send + Sync + Debug {
 
 /// A held lock; dropping it lets go.
 pub trait Lock: Send + Debug {}
+
+/// Reads a whole file into memory; one longer than `len_max` bytes is an error before anything is allocated.
+pub fn read_file(storage: &dyn Storage, path: &Path, len_max: u64) -> io::Result<Vec<u8>> {
+    let file = storage.open(path, OpenMode::Read)?;
+    let len = file.len()?;
+    if len > len_max {
+        return Err(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            format!("{} has {len} bytes, more than the {len_max} allowed", path.display()),
+        ));
+    }
+    let mut bytes = vec![0; usize::try_from(len).map_err(io::Error::other)?];
+    let read = file.read_full_at(&mut bytes, 0)?;
+    bytes.truncate(read);
+    Ok(bytes)
+}

@@ -1,1 +1,4 @@
 //! Tests on the simulated disk: see tests/README.md.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
+
+mod storage;
