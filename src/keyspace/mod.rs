@@ -1,1 +1,162 @@
-//! Values, databases, expiry and scan: pure data.
+//! Values, databases, expiry and scan: pure data. No I/O, no clock, no async.
+//!
+//! [`Keyspace`] is the databases of one server. A key's hash is taken once ([`Keyspace::hash`]) and
+//! handed to every call about the key. All times are milliseconds since the Unix epoch, passed in.
+//! Equal seeds and equal calls give equal orders.
+
+mod db;
+mod entry;
+mod expiry;
+mod hash;
+mod table;
+mod value;
+mod walk;
+
+pub use db::{Db, EntryMut};
+pub use entry::Entry;
+pub use hash::KeyHasher;
+pub use value::{NewValue, Value, ValueRef, parse_int};
+pub use walk::{Garbage, WalkActive, WalkSink};
+
+use walk::{Retired, SharedSink};
+
+/// All databases of a server.
+#[derive(Debug)]
+pub struct Keyspace {
+    databases: Vec<Db>,
+    hasher: KeyHasher,
+    retired: Vec<Retired>,
+    walk: Option<SharedSink>,
+    garbage: Garbage,
+}
+
+impl Keyspace {
+    /// `databases` empty databases whose orders depend on `seed`.
+    pub fn new(databases: usize, seed: u64) -> Self {
+        let hasher = KeyHasher::new(seed);
+        Self {
+            databases: (0..databases).map(|_| Db::new(hasher.clone())).collect(),
+            hasher,
+            retired: Vec::new(),
+            walk: None,
+            garbage: Garbage::default(),
+        }
+    }
+
+    /// Number of databases.
+    pub fn databases(&self) -> usize {
+        self.databases.len()
+    }
+
+    /// The hash of `key`, the same in all databases.
+    #[inline]
+    pub fn hash(&self, key: &[u8]) -> u64 {
+        self.hasher.hash(key)
+    }
+
+    /// Database `index`, which the caller knows to exist.
+    #[inline]
+    pub fn db(&self, index: usize) -> &Db {
+        &self.databases[index]
+    }
+
+    /// Database `index`, which the caller knows to exist.
+    #[inline]
+    pub fn db_mut(&mut self, index: usize) -> &mut Db {
+        &mut self.databases[index]
+    }
+
+    /// Number of keys in all databases.
+    pub fn len(&self) -> usize {
+        self.databases.iter().map(Db::len).sum()
+    }
+
+    /// Whether there is no key in any database.
+    pub fn is_empty(&self) -> bool {
+        self.databases.iter().all(Db::is_empty)
+    }
+
+    /// Exchanges the content of two databases, which the caller knows to exist.
+    pub fn swap(&mut self, a: usize, b: usize) {
+        self.databases.swap(a, b);
+    }
+
+    /// Empties one database. During a walk the memory may come out of [`Keyspace::take_garbage`]
+    /// later instead.
+    pub fn flush(&mut self, index: usize) -> Garbage {
+        let mut garbage = Garbage::default();
+        self.databases[index].flush(&mut self.retired, &mut garbage);
+        garbage
+    }
+
+    /// Empties all databases; see [`Keyspace::flush`].
+    pub fn flush_all(&mut self) -> Garbage {
+        let mut garbage = Garbage::default();
+        for db in &mut self.databases {
+            db.flush(&mut self.retired, &mut garbage);
+        }
+        garbage
+    }
+
+    /// Bytes of memory in use by all databases.
+    pub fn memory_bytes(&self) -> usize {
+        self.databases.iter().map(Db::memory_bytes).sum()
+    }
+
+    /// Sets the access word given to entries that are created or replaced from now on.
+    pub fn set_access(&mut self, word: u32) {
+        for db in &mut self.databases {
+            db.set_access(word);
+        }
+    }
+
+    /// Starts a walk: `sink` gets the content that the databases have now, entry by entry, as
+    /// [`Keyspace::walk_step`] is called and as entries are about to change.
+    pub fn begin_walk(&mut self, sink: Box<dyn WalkSink>) -> Result<(), WalkActive> {
+        if self.walk.is_some() {
+            return Err(WalkActive);
+        }
+        let sink = SharedSink::new(sink);
+        for (index, db) in self.databases.iter_mut().enumerate() {
+            db.begin_walk(index, &sink);
+        }
+        self.walk = Some(sink);
+        Ok(())
+    }
+
+    /// Whether a walk goes on.
+    pub fn is_walking(&self) -> bool {
+        self.walk.is_some()
+    }
+
+    /// Visits up to `entries` entries; whether the walk is done (also when there is none). The sink
+    /// is dropped with the last step.
+    pub fn walk_step(&mut self, entries: usize) -> bool {
+        let mut budget = entries.max(1);
+        while let Some(mut retired) = self.retired.pop() {
+            if !retired.walk.step(&mut retired.table, &mut budget) {
+                self.retired.push(retired);
+                return false;
+            }
+            self.garbage.add_table(retired.table, retired.expiry);
+        }
+        let done = self.databases.iter_mut().all(|db| db.walk_step(&mut budget));
+        if done && let Some(sink) = self.walk.take() {
+            drop(sink.take());
+        }
+        done
+    }
+
+    /// Gives a walk up and drops its sink. Steps go on being needed until one says that all is done:
+    /// they clear what the walk has left.
+    pub fn cancel_walk(&mut self) {
+        if let Some(sink) = &self.walk {
+            drop(sink.take());
+        }
+    }
+
+    /// Memory that a finished walk has held back.
+    pub fn take_garbage(&mut self) -> Garbage {
+        std::mem::take(&mut self.garbage)
+    }
+}

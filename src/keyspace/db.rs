@@ -1,0 +1,303 @@
+//! One database: its table, its expiry index and its part of a snapshot walk, kept in step.
+//!
+//! Every change goes through here: the walk reads an entry before it changes, the expiry index holds
+//! exactly the keys that have a time, and the memory count follows each allocation.
+
+use std::ops::Deref;
+
+use super::entry::Entry;
+use super::expiry::ExpiryIndex;
+use super::hash::KeyHasher;
+use super::table::Table;
+use super::value::NewValue;
+use super::walk::{Garbage, Retired, SharedSink, TableWalk};
+
+/// The keys of one database.
+#[derive(Debug)]
+pub struct Db {
+    table: Table,
+    expiry: ExpiryIndex,
+    expires_len: usize,
+    entry_bytes: usize,
+    access: u32,
+    walk: Option<TableWalk>,
+    hasher: KeyHasher,
+}
+
+/// An entry that may be changed. The walk has read it already.
+#[derive(Debug)]
+pub struct EntryMut<'a> {
+    entry: &'a mut Entry,
+    hash: u64,
+    expiry: &'a mut ExpiryIndex,
+    expires_len: &'a mut usize,
+    entry_bytes: &'a mut usize,
+}
+
+impl Db {
+    pub(super) fn new(hasher: KeyHasher) -> Self {
+        Self {
+            table: Table::new(),
+            expiry: ExpiryIndex::default(),
+            expires_len: 0,
+            entry_bytes: 0,
+            access: 0,
+            walk: None,
+            hasher,
+        }
+    }
+
+    /// Number of keys.
+    pub fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Whether there are no keys.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Number of keys that expire.
+    pub fn expires_len(&self) -> usize {
+        self.expires_len
+    }
+
+    /// The hash of `key`, to be passed to the other calls with it.
+    pub fn hash(&self, key: &[u8]) -> u64 {
+        self.hasher.hash(key)
+    }
+
+    /// The entry of `key`, expired or not.
+    pub fn get(&self, hash: u64, key: &[u8]) -> Option<&Entry> {
+        self.table.get(hash, key)
+    }
+
+    /// The entry of `key`, to be changed.
+    pub fn get_mut(&mut self, hash: u64, key: &[u8]) -> Option<EntryMut<'_>> {
+        let entry = self.table.get_mut(hash, key)?;
+        if let Some(walk) = &self.walk {
+            walk.capture(hash, entry);
+        }
+        Some(EntryMut {
+            entry,
+            hash,
+            expiry: &mut self.expiry,
+            expires_len: &mut self.expires_len,
+            entry_bytes: &mut self.entry_bytes,
+        })
+    }
+
+    /// Sets `key` to `value`, expiring at `expire_ms` or never; whether it replaced an entry.
+    pub fn insert<'v>(
+        &mut self,
+        hash: u64,
+        key: &[u8],
+        value: impl Into<NewValue<'v>>,
+        expire_ms: Option<u64>,
+    ) -> bool {
+        let access = self.access;
+        if let Some(mut entry) = self.get_mut(hash, key) {
+            entry.set(value);
+            if entry.expire_ms() != expire_ms {
+                entry.set_expire(expire_ms);
+            }
+            entry.set_access(access);
+            return true;
+        }
+        let mut entry = Entry::new(key, value.into(), expire_ms);
+        entry.set_access(access);
+        if let Some(walk) = &self.walk {
+            walk.pass_over(hash, &mut entry);
+        }
+        if let Some(at) = expire_ms {
+            self.expiry.insert(at, hash);
+            self.expires_len += 1;
+        }
+        self.entry_bytes += entry.memory_bytes();
+        self.table.insert_new(hash, entry);
+        false
+    }
+
+    /// Removes `key`; whether it was there.
+    pub fn remove(&mut self, hash: u64, key: &[u8]) -> bool {
+        self.take(hash, key).is_some()
+    }
+
+    /// Removes `key` and hands its entry out, to be looked at or dropped elsewhere.
+    pub fn take(&mut self, hash: u64, key: &[u8]) -> Option<Entry> {
+        let mut entry = self.table.remove(hash, key)?;
+        if let Some(walk) = &self.walk {
+            walk.capture(hash, &mut entry);
+        }
+        entry.set_marked(false);
+        self.entry_bytes -= entry.memory_bytes();
+        if let Some(at) = entry.expire_ms() {
+            self.expires_len -= 1;
+            self.expiry.remove(at, hash);
+            if self.table.find(hash, |twin| twin.expire_ms() == Some(at)).is_some() {
+                self.expiry.insert(at, hash);
+            }
+        }
+        Some(entry)
+    }
+
+    /// Sets or clears the time at which `key` expires (milliseconds since the Unix epoch); whether
+    /// the key was there.
+    pub fn set_expire(&mut self, hash: u64, key: &[u8], expire_ms: Option<u64>) -> bool {
+        let Some(mut entry) = self.get_mut(hash, key) else { return false };
+        let before = entry.expire_ms();
+        entry.set_expire(expire_ms);
+        if let Some(at) = before
+            && self.table.find(hash, |twin| twin.expire_ms() == Some(at)).is_some()
+        {
+            self.expiry.insert(at, hash);
+        }
+        true
+    }
+
+    /// A key chosen at random.
+    pub fn random(&self, rng: &mut fastrand::Rng) -> Option<&Entry> {
+        self.table.random(rng)
+    }
+
+    /// Hands about `count` entries from `cursor` on to `f` and returns the next cursor; 0 starts and
+    /// 0 says that the end was reached.
+    ///
+    /// A cursor is a position in hash order (below 2^53, so that clients may keep it in any number).
+    /// It stays good whatever happens in between: an entry that is there all the time is seen exactly
+    /// once, one that comes or goes meanwhile at most once.
+    pub fn scan(&self, cursor: u64, count: usize, f: &mut dyn FnMut(&Entry)) -> u64 {
+        self.table.scan(cursor, count, f)
+    }
+
+    /// All entries, in an order that the seed and the history of the database decide.
+    pub fn iter(&self) -> impl Iterator<Item = &Entry> {
+        self.table.iter()
+    }
+
+    /// The earliest time at which a key expires, in milliseconds since the Unix epoch.
+    pub fn next_expire_ms(&self) -> Option<u64> {
+        self.expiry.first_ms()
+    }
+
+    /// The keys whose time has come at `now_ms`, the oldest first.
+    pub fn expired(&self, now_ms: u64) -> impl Iterator<Item = &Entry> {
+        self.expiring().take_while(move |entry| entry.is_expired(now_ms))
+    }
+
+    /// The keys that expire, in order of time.
+    pub fn expiring(&self) -> impl Iterator<Item = &Entry> {
+        self.expiry.iter().filter_map(|(expire_ms, hash)| {
+            self.table.find(hash, |entry| entry.expire_ms() == Some(expire_ms))
+        })
+    }
+
+    /// Starts to load what a lookup of `hash` will read first. Call it for every key of a batch, then
+    /// [`Db::prefetch_entry`] for every key, then look them up: the cache misses overlap.
+    pub fn prefetch_bucket(&self, hash: u64) {
+        let _ = hash;
+    }
+
+    /// Starts to load the entry that `hash` probably leads to.
+    pub fn prefetch_entry(&self, hash: u64) {
+        let _ = hash;
+    }
+
+    /// Bytes of memory in use: entries, table and expiry index.
+    pub fn memory_bytes(&self) -> usize {
+        self.entry_bytes + self.table.memory_bytes() + self.expiry.memory_bytes()
+    }
+
+    /// Bytes of memory in use beside the entries.
+    pub fn overhead_bytes(&self) -> usize {
+        self.table.memory_bytes() + self.expiry.memory_bytes()
+    }
+
+    pub(super) fn set_access(&mut self, word: u32) {
+        self.access = word;
+    }
+
+    pub(super) fn begin_walk(&mut self, db: usize, sink: &SharedSink) {
+        if !self.is_empty() {
+            sink.with(|sink| sink.database(db, self.len(), self.expires_len));
+            self.walk = Some(TableWalk::new(db, sink.clone()));
+        }
+    }
+
+    /// Walks on; whether this database is done.
+    pub(super) fn walk_step(&mut self, budget: &mut usize) -> bool {
+        if let Some(walk) = &mut self.walk
+            && walk.step(&mut self.table, budget)
+        {
+            self.walk = None;
+        }
+        self.walk.is_none()
+    }
+
+    /// Empties the database: what the walk has not read goes to `retired`, the rest to `garbage`.
+    pub(super) fn flush(&mut self, retired: &mut Vec<Retired>, garbage: &mut Garbage) {
+        let table = std::mem::take(&mut self.table);
+        let expiry = std::mem::take(&mut self.expiry);
+        self.expires_len = 0;
+        self.entry_bytes = 0;
+        match self.walk.take() {
+            Some(walk) => retired.push(Retired { table, expiry, walk }),
+            None => garbage.add_table(table, expiry),
+        }
+    }
+}
+
+impl EntryMut<'_> {
+    /// Sets the value and keeps the time at which the key expires.
+    pub fn set<'v>(&mut self, value: impl Into<NewValue<'v>>) {
+        self.resize(|entry| entry.set_value(value.into()));
+    }
+
+    /// Sets or clears the time at which the key expires, in milliseconds since the Unix epoch.
+    fn set_expire(&mut self, expire_ms: Option<u64>) {
+        if let Some(at) = self.entry.expire_ms() {
+            self.expiry.remove(at, self.hash);
+            *self.expires_len -= 1;
+        }
+        if let Some(at) = expire_ms {
+            self.expiry.insert(at, self.hash);
+            *self.expires_len += 1;
+        }
+        self.resize(|entry| entry.set_expire_ms(expire_ms));
+    }
+
+    /// Appends to the string; its new length, in bytes.
+    pub fn append(&mut self, bytes: &[u8]) -> usize {
+        self.resize(|entry| entry.edit_string(|string| string.extend_from_slice(bytes)));
+        self.value().len()
+    }
+
+    /// Writes over the string from `offset` on, with zeros before it where the string was shorter;
+    /// its new length, in bytes. The caller has checked the length against its limit.
+    pub fn set_range(&mut self, offset: usize, bytes: &[u8]) -> usize {
+        self.resize(|entry| {
+            entry.edit_string(|string| {
+                let end = offset + bytes.len();
+                if string.len() < end {
+                    string.resize(end, 0);
+                }
+                string[offset..end].copy_from_slice(bytes);
+            });
+        });
+        self.value().len()
+    }
+
+    fn resize(&mut self, change: impl FnOnce(&mut Entry)) {
+        *self.entry_bytes -= self.entry.memory_bytes();
+        change(self.entry);
+        *self.entry_bytes += self.entry.memory_bytes();
+    }
+}
+
+impl Deref for EntryMut<'_> {
+    type Target = Entry;
+
+    fn deref(&self) -> &Entry {
+        self.entry
+    }
+}
