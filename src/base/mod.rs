@@ -8,6 +8,7 @@ pub mod limits;
 pub mod number;
 pub mod offset;
 pub mod replid;
+pub mod version;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use offset::Offset;
