@@ -1,1 +1,3 @@
 //! Configuration, start, stop, supervision and the administrative commands.
+
+pub mod config;
