@@ -1,0 +1,250 @@
+//! The one codec of keys and values: snapshots, `DUMP` and `RESTORE`, Redis replicas and masters.
+//!
+//! ```text
+//! entry  [FC + 8 bytes: expires at, ms]  [FD + 4 bytes: expires at, s]  [F8 idle s]  [F9 frequency]
+//!        type byte, key, value
+//! ```
+//! Times are little-endian, since the Unix epoch. Keys and strings are encoded as `length.rs` shows.
+
+use std::borrow::Cow;
+
+use super::cursor::{Cursor, RdbString};
+use super::error::RdbError;
+use super::length::{push_integer, push_lzf_header, push_raw_string};
+use super::lzf::Compressor;
+use crate::keyspace::{NewValue, Value, ValueRef, parse_int};
+
+/// Type byte of a string.
+pub const TYPE_STRING: u8 = 0;
+
+/// The next key's expiry in milliseconds follows, 8 bytes.
+pub const OPCODE_EXPIRE_MS: u8 = 0xfc;
+/// The next key's expiry in seconds follows, 4 bytes.
+pub const OPCODE_EXPIRE_S: u8 = 0xfd;
+/// The next key's idle time in seconds follows, a length.
+pub const OPCODE_IDLE: u8 = 0xf8;
+/// The next key's access frequency follows, one byte.
+pub const OPCODE_FREQUENCY: u8 = 0xf9;
+
+/// Strings up to this length are stored as they are, in bytes; so does Redis.
+const UNCOMPRESSED_LEN_MAX: usize = 20;
+/// Compression must save this many bytes; so does Redis.
+const COMPRESSION_GAIN_MIN: usize = 4;
+/// No number of 32 bits has more digits with its sign.
+const INTEGER_DIGITS_MAX: usize = 11;
+/// Longest part of a key shown in an error, in bytes.
+const KEY_SHOWN_LEN_MAX: usize = 64;
+
+/// A value as it stands in a file: its bytes have been measured, not decoded.
+#[derive(Clone, Copy, Debug)]
+pub struct EncodedValue<'a> {
+    /// Its type byte.
+    pub type_byte: u8,
+    /// Its encoding.
+    pub bytes: &'a [u8],
+    /// Where the encoding begins in the file.
+    pub position: u64,
+}
+
+impl<'a> EncodedValue<'a> {
+    /// Measures the value of type `type_byte` that begins at the cursor and passes over it.
+    ///
+    /// `key` and `position` (of the type byte) are for the error when the type is not supported.
+    pub(crate) fn read(
+        cursor: &mut Cursor<'a>,
+        type_byte: u8,
+        key: &RdbString<'_>,
+        position: u64,
+    ) -> Result<Self, RdbError> {
+        let start = cursor.remaining();
+        let value_position = cursor.position();
+        match type_byte {
+            TYPE_STRING => cursor.skip_string("a string value")?,
+            _ => return Err(unsupported(type_byte, key, position)),
+        }
+        let len = start.len() - cursor.remaining().len();
+        Ok(Self { type_byte, bytes: &start[..len], position: value_position })
+    }
+
+    /// Decodes the value. A string that is neither a number nor compressed is not copied.
+    pub fn decode(&self) -> Result<NewValue<'a>, RdbError> {
+        let mut cursor = Cursor::new(self.bytes, self.position);
+        match self.type_byte {
+            TYPE_STRING => cursor.string("a string value").map(string_value),
+            _ => Err(RdbError::malformed(self.position, "a value of unknown type")),
+        }
+    }
+}
+
+/// One key with its value, as it stands in a file.
+#[derive(Clone, Debug)]
+pub struct EncodedEntry<'a> {
+    /// Where the entry begins in the file, its expiry included.
+    pub position: u64,
+    /// The database it belongs to.
+    pub db: u32,
+    /// The key.
+    pub key: RdbString<'a>,
+    /// The value.
+    pub value: EncodedValue<'a>,
+    /// When the key expires, in milliseconds since the Unix epoch.
+    pub expire_ms: Option<u64>,
+    /// Seconds since the key was last used, if the file says.
+    pub idle_s: Option<u64>,
+    /// How often the key was used, on Redis's logarithmic scale, if the file says.
+    pub frequency: Option<u8>,
+}
+
+fn string_value(string: RdbString<'_>) -> NewValue<'_> {
+    match string {
+        RdbString::Int(number) => NewValue::Int(number),
+        RdbString::Bytes(Cow::Borrowed(bytes)) => ValueRef::from_string(bytes).into(),
+        RdbString::Bytes(Cow::Owned(bytes)) => Value::from_string(bytes).into(),
+    }
+}
+
+/// The type byte of `value`.
+pub fn type_byte(value: &ValueRef<'_>) -> u8 {
+    match value {
+        ValueRef::Int(_) | ValueRef::Bytes(_) => TYPE_STRING,
+    }
+}
+
+/// Appends `value`; its type byte is apart from it, because a key stands between them.
+pub fn push_value(out: &mut Vec<u8>, value: &ValueRef<'_>, compressor: Option<&mut Compressor>) {
+    match value {
+        ValueRef::Int(number) => push_integer(out, *number),
+        ValueRef::Bytes(bytes) => push_string(out, bytes, compressor),
+    }
+}
+
+/// A value type in words, for types that Redis has and this codec does not.
+fn type_name(type_byte: u8) -> Option<&'static str> {
+    Some(match type_byte {
+        1 | 10 | 14 | 18 => "list",
+        2 | 11 | 20 => "set",
+        3 | 5 | 12 | 17 => "sorted set",
+        4 | 9 | 13 | 16 => "hash",
+        22..=25 => "hash with expiring fields",
+        15 | 19 | 21 => "stream",
+        6 | 7 => "module value",
+        _ => return None,
+    })
+}
+
+fn unsupported(type_byte: u8, key: &RdbString<'_>, position: u64) -> RdbError {
+    let Some(type_name) = type_name(type_byte) else {
+        return RdbError::malformed(position, "a value of unknown type");
+    };
+    let key = key.clone().into_bytes();
+    let shown = key.get(..KEY_SHOWN_LEN_MAX).unwrap_or(&key);
+    RdbError::UnsupportedType { position, key: shown.escape_ascii().to_string(), type_name }
+}
+
+/// Appends everything of an entry but its value.
+pub fn push_entry_head(out: &mut Vec<u8>, key: &[u8], type_byte: u8, expire_ms: Option<u64>) {
+    if let Some(expire_ms) = expire_ms {
+        out.push(OPCODE_EXPIRE_MS);
+        out.extend_from_slice(&expire_ms.to_le_bytes());
+    }
+    out.push(type_byte);
+    push_key(out, key);
+}
+
+/// Appends a key; never compressed, so that it can be read in place.
+fn push_key(out: &mut Vec<u8>, key: &[u8]) {
+    match small_integer(key) {
+        Some(number) => push_integer(out, number),
+        None => push_raw_string(out, key),
+    }
+}
+
+/// Appends a string's bytes: as a number, compressed if that gains, or as they are.
+fn push_string(out: &mut Vec<u8>, bytes: &[u8], compressor: Option<&mut Compressor>) {
+    if let Some(number) = small_integer(bytes) {
+        return push_integer(out, number);
+    }
+    if let Some(compressor) = compressor
+        && push_compressed(out, bytes, compressor)
+    {
+        return;
+    }
+    push_raw_string(out, bytes);
+}
+
+/// Appends the string at `value` compressed, or returns false and appends nothing where it is no
+/// plain string or that gains too little.
+pub fn push_recompressed(
+    out: &mut Vec<u8>,
+    value: &EncodedValue<'_>,
+    compressor: &mut Compressor,
+) -> Result<bool, RdbError> {
+    if value.type_byte != TYPE_STRING || value.bytes.len() <= UNCOMPRESSED_LEN_MAX {
+        return Ok(false);
+    }
+    Ok(match Cursor::new(value.bytes, value.position).string("a string value")? {
+        RdbString::Bytes(Cow::Borrowed(bytes)) => push_compressed(out, bytes, compressor),
+        _ => false,
+    })
+}
+
+/// Appends `bytes` compressed, or returns false and appends nothing when that gains too little.
+fn push_compressed(out: &mut Vec<u8>, bytes: &[u8], compressor: &mut Compressor) -> bool {
+    if bytes.len() <= UNCOMPRESSED_LEN_MAX {
+        return false;
+    }
+    let Some(compressed) = compressor.compress(bytes, bytes.len() - COMPRESSION_GAIN_MIN) else {
+        return false;
+    };
+    push_lzf_header(out, compressed.len() as u64, bytes.len() as u64);
+    out.extend_from_slice(compressed);
+    true
+}
+
+/// The number that `bytes` are the decimal form of, if 32 bits hold it.
+fn small_integer(bytes: &[u8]) -> Option<i64> {
+    if bytes.len() > INTEGER_DIGITS_MAX {
+        return None;
+    }
+    parse_int(bytes).filter(|&number| i32::try_from(number).is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_canonical_numbers_of_32_bits_are_numbers() {
+        for (text, number) in [("0", 0), ("-1", -1), ("2147483647", i64::from(i32::MAX))] {
+            assert_eq!(small_integer(text.as_bytes()), Some(number));
+        }
+        assert_eq!(small_integer(b"-2147483648"), Some(i64::from(i32::MIN)));
+        for text in ["", "-", "+1", "01", "-0", "1 ", "2147483648", "12345678901", "1e3", "--1"] {
+            assert_eq!(small_integer(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn strings_in_every_form_round_trip() {
+        let mut compressor = Compressor::new();
+        let texts: [&[u8]; 9] = [
+            b"",
+            b"127",
+            b"-32768",
+            b"2147483647",
+            b"99999999999",
+            b"short",
+            &[b'a'; 21],
+            &[b'b'; 20_000],
+            b"no repeats: 0123456789abcdefghijk",
+        ];
+        for text in texts {
+            let mut out = Vec::new();
+            push_string(&mut out, text, Some(&mut compressor));
+            let mut cursor = Cursor::new(&out, 0);
+            let read = cursor.string("a test").map(RdbString::into_bytes);
+            assert_eq!(read.ok().as_deref(), Some(text));
+            assert!(cursor.is_at_end());
+        }
+    }
+}
