@@ -6,6 +6,7 @@
 pub mod codec;
 pub mod crc64;
 mod cursor;
+pub mod dump;
 pub mod error;
 mod length;
 pub mod lzf;
