@@ -3,17 +3,26 @@
 //! Everything read here may be damaged or hostile: nothing is allocated because a length says so,
 //! and an error names the position in the file. Checksums are compared before bytes are decoded.
 
+pub mod block;
 pub mod codec;
 pub mod crc64;
 mod cursor;
 pub mod dump;
 pub mod error;
+pub mod header;
 mod length;
+mod load;
 pub mod lzf;
 pub mod reader;
+pub mod snapshot;
+pub mod writer;
 
+pub use block::BlockBuilder;
 pub use cursor::RdbString;
 pub use error::RdbError;
+pub use header::{DatabaseSize, Header, StreamPosition};
+pub use snapshot::{Contents, LoadedEntry, Progress, SnapshotFile};
+pub use writer::{SnapshotWriter, Written};
 
 /// The RDB version written: that of Redis 7.0, so that it and everything newer can load it.
 pub const VERSION_WRITTEN: u32 = 10;

@@ -1,0 +1,130 @@
+//! Writes a snapshot: header, blocks, end. The file counts only once [`SnapshotWriter::finish`] has
+//! returned; until then it has a temporary name.
+
+use std::sync::Arc;
+
+use super::block::BlockBuilder;
+use super::codec::push_recompressed;
+use super::crc64::Crc64;
+use super::error::RdbError;
+use super::header::Header;
+use super::lzf::Compressor;
+use super::reader::{OPCODE_END, Piece, Reader};
+use crate::storage::File;
+
+/// The file is synced each time this many bytes have been written, so that the last sync is short
+/// and does not make those of the log wait.
+const SYNC_LEN: u64 = 16 * 1024 * 1024;
+
+/// What was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// Length of the file, in bytes.
+    pub len: u64,
+    /// Number of blocks.
+    pub blocks: u64,
+    /// Number of entries.
+    pub entries: u64,
+    /// The checksum of the file, as its last eight bytes state it.
+    pub crc64: u64,
+}
+
+/// A snapshot being written. After an error it is of no more use, and neither is the file.
+#[derive(Debug)]
+pub struct SnapshotWriter {
+    file: Arc<dyn File>,
+    written: Written,
+    synced_len: u64,
+    crc: Crc64,
+    compression: Option<Compression>,
+}
+
+#[derive(Debug)]
+struct Compression {
+    compressor: Compressor,
+    block: BlockBuilder,
+}
+
+impl SnapshotWriter {
+    /// Begins a snapshot at the beginning of `file`, which is empty.
+    ///
+    /// With `compress`, strings are compressed where that gains.
+    pub fn begin(file: Arc<dyn File>, header: &Header, compress: bool) -> Result<Self, RdbError> {
+        let mut writer = Self {
+            file,
+            written: Written { len: 0, blocks: 0, entries: 0, crc64: 0 },
+            synced_len: 0,
+            crc: Crc64::new(),
+            compression: compress
+                .then(|| Compression { compressor: Compressor::new(), block: BlockBuilder::new() }),
+        };
+        let mut bytes = Vec::new();
+        header.push(&mut bytes);
+        writer.write(&bytes)?;
+        Ok(writer)
+    }
+
+    /// Writes a block; one without entries is left out.
+    pub fn write_block(&mut self, block: &mut BlockBuilder) -> Result<(), RdbError> {
+        if block.is_empty() {
+            return Ok(());
+        }
+        self.written.blocks += 1;
+        self.written.entries += block.entries();
+        match self.compression.take() {
+            None => self.write(block.seal()),
+            Some(mut compression) => {
+                compression.compress(block)?;
+                let result = self.write(compression.block.seal());
+                self.compression = Some(compression);
+                result
+            }
+        }
+    }
+
+    /// Writes the end and makes the file durable. Its name is the caller's to make durable.
+    pub fn finish(mut self) -> Result<Written, RdbError> {
+        self.write(&[OPCODE_END])?;
+        let crc64 = self.crc.value();
+        self.write(&crc64.to_le_bytes())?;
+        self.file.sync_all()?;
+        Ok(Written { crc64, ..self.written })
+    }
+
+    /// Bytes written so far.
+    pub fn written_len(&self) -> u64 {
+        self.written.len
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), RdbError> {
+        self.file.write_all_at(bytes, self.written.len)?;
+        self.crc.update(bytes);
+        self.written.len += bytes.len() as u64;
+        if self.written.len - self.synced_len >= SYNC_LEN {
+            self.file.sync_data()?;
+            self.synced_len = self.written.len;
+        }
+        Ok(())
+    }
+}
+
+impl Compression {
+    /// Makes `self.block` a copy of `block` with its strings compressed.
+    fn compress(&mut self, block: &BlockBuilder) -> Result<(), RdbError> {
+        self.block.clear();
+        let content = block.content();
+        let mut reader = Reader::new(content, 0);
+        while !reader.is_at_end() {
+            let Piece::Entry(entry) = reader.next_piece()? else { continue };
+            let value_start = entry.value.position as usize;
+            let head = &content[entry.position as usize..value_start];
+            let out = self.block.begin_entry(entry.db);
+            out.extend_from_slice(head);
+            if !push_recompressed(out, &entry.value, &mut self.compressor)? {
+                out.extend_from_slice(entry.value.bytes);
+            }
+        }
+        assert_eq!(self.block.entries(), block.entries());
+        Ok(())
+    }
+}
