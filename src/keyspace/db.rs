@@ -21,29 +21,24 @@ pub struct Db {
     entry_bytes: usize,
     access: u32,
     walk: Option<TableWalk>,
-    hasher: KeyHasher,
 }
 
-/// An entry that may be changed. The walk has read it already.
+/// An entry that may be changed. A walk has read it already.
 #[derive(Debug)]
 pub struct EntryMut<'a> {
     entry: &'a mut Entry,
-    hash: u64,
-    expiry: &'a mut ExpiryIndex,
-    expires_len: &'a mut usize,
     entry_bytes: &'a mut usize,
 }
 
 impl Db {
     pub(super) fn new(hasher: KeyHasher) -> Self {
         Self {
-            table: Table::new(),
+            table: Table::new(hasher),
             expiry: ExpiryIndex::default(),
             expires_len: 0,
             entry_bytes: 0,
             access: 0,
             walk: None,
-            hasher,
         }
     }
 
@@ -62,11 +57,6 @@ impl Db {
         self.expires_len
     }
 
-    /// The hash of `key`, to be passed to the other calls with it.
-    pub fn hash(&self, key: &[u8]) -> u64 {
-        self.hasher.hash(key)
-    }
-
     /// The entry of `key`, expired or not.
     pub fn get(&self, hash: u64, key: &[u8]) -> Option<&Entry> {
         self.table.get(hash, key)
@@ -78,13 +68,7 @@ impl Db {
         if let Some(walk) = &self.walk {
             walk.capture(hash, entry);
         }
-        Some(EntryMut {
-            entry,
-            hash,
-            expiry: &mut self.expiry,
-            expires_len: &mut self.expires_len,
-            entry_bytes: &mut self.entry_bytes,
-        })
+        Some(EntryMut { entry, entry_bytes: &mut self.entry_bytes })
     }
 
     /// Sets `key` to `value`, expiring at `expire_ms` or never; whether it replaced an entry.
@@ -98,23 +82,20 @@ impl Db {
         let access = self.access;
         if let Some(mut entry) = self.get_mut(hash, key) {
             entry.set(value);
-            if entry.expire_ms() != expire_ms {
-                entry.set_expire(expire_ms);
-            }
             entry.set_access(access);
+            let before = entry.expire_ms();
+            entry.set_expire_ms(expire_ms);
+            self.reindex(hash, before, expire_ms);
             return true;
         }
-        let mut entry = Entry::new(key, value.into(), expire_ms);
+        let mut entry = Entry::new(hash, key, value.into(), expire_ms);
         entry.set_access(access);
         if let Some(walk) = &self.walk {
             walk.pass_over(hash, &mut entry);
         }
-        if let Some(at) = expire_ms {
-            self.expiry.insert(at, hash);
-            self.expires_len += 1;
-        }
         self.entry_bytes += entry.memory_bytes();
         self.table.insert_new(hash, entry);
+        self.reindex(hash, None, expire_ms);
         false
     }
 
@@ -125,19 +106,13 @@ impl Db {
 
     /// Removes `key` and hands its entry out, to be looked at or dropped elsewhere.
     pub fn take(&mut self, hash: u64, key: &[u8]) -> Option<Entry> {
-        let mut entry = self.table.remove(hash, key)?;
+        let mut entry = self.table.remove(hash, key, self.walk.is_none())?;
         if let Some(walk) = &self.walk {
             walk.capture(hash, &mut entry);
         }
         entry.set_marked(false);
         self.entry_bytes -= entry.memory_bytes();
-        if let Some(at) = entry.expire_ms() {
-            self.expires_len -= 1;
-            self.expiry.remove(at, hash);
-            if self.table.find(hash, |twin| twin.expire_ms() == Some(at)).is_some() {
-                self.expiry.insert(at, hash);
-            }
-        }
+        self.reindex(hash, entry.expire_ms(), None);
         Some(entry)
     }
 
@@ -146,13 +121,27 @@ impl Db {
     pub fn set_expire(&mut self, hash: u64, key: &[u8], expire_ms: Option<u64>) -> bool {
         let Some(mut entry) = self.get_mut(hash, key) else { return false };
         let before = entry.expire_ms();
-        entry.set_expire(expire_ms);
-        if let Some(at) = before
-            && self.table.find(hash, |twin| twin.expire_ms() == Some(at)).is_some()
-        {
+        entry.set_expire_ms(expire_ms);
+        self.reindex(hash, before, expire_ms);
+        true
+    }
+
+    /// Brings the expiry index in step with the table, in which an entry of `hash` had the time
+    /// `before` and now has (or has gone with) `after`.
+    fn reindex(&mut self, hash: u64, before: Option<u64>, after: Option<u64>) {
+        if before == after {
+            return;
+        }
+        if let Some(at) = before {
+            self.expires_len -= 1;
+            if self.table.find(hash, |twin| twin.expire_ms() == Some(at)).is_none() {
+                self.expiry.remove(at, hash);
+            }
+        }
+        if let Some(at) = after {
+            self.expires_len += 1;
             self.expiry.insert(at, hash);
         }
-        true
     }
 
     /// A key chosen at random.
@@ -194,13 +183,15 @@ impl Db {
 
     /// Starts to load what a lookup of `hash` will read first. Call it for every key of a batch, then
     /// [`Db::prefetch_entry`] for every key, then look them up: the cache misses overlap.
+    #[inline]
     pub fn prefetch_bucket(&self, hash: u64) {
-        let _ = hash;
+        self.table.prefetch_bucket(hash);
     }
 
     /// Starts to load the entry that `hash` probably leads to.
+    #[inline]
     pub fn prefetch_entry(&self, hash: u64) {
-        let _ = hash;
+        self.table.prefetch_entry(hash);
     }
 
     /// Bytes of memory in use: entries, table and expiry index.
@@ -236,7 +227,7 @@ impl Db {
 
     /// Empties the database: what the walk has not read goes to `retired`, the rest to `garbage`.
     pub(super) fn flush(&mut self, retired: &mut Vec<Retired>, garbage: &mut Garbage) {
-        let table = std::mem::take(&mut self.table);
+        let table = self.table.take();
         let expiry = std::mem::take(&mut self.expiry);
         self.expires_len = 0;
         self.entry_bytes = 0;
@@ -253,38 +244,22 @@ impl EntryMut<'_> {
         self.resize(|entry| entry.set_value(value.into()));
     }
 
-    /// Sets or clears the time at which the key expires, in milliseconds since the Unix epoch.
-    fn set_expire(&mut self, expire_ms: Option<u64>) {
-        if let Some(at) = self.entry.expire_ms() {
-            self.expiry.remove(at, self.hash);
-            *self.expires_len -= 1;
-        }
-        if let Some(at) = expire_ms {
-            self.expiry.insert(at, self.hash);
-            *self.expires_len += 1;
-        }
-        self.resize(|entry| entry.set_expire_ms(expire_ms));
-    }
-
     /// Appends to the string; its new length, in bytes.
     pub fn append(&mut self, bytes: &[u8]) -> usize {
-        self.resize(|entry| entry.edit_string(|string| string.extend_from_slice(bytes)));
-        self.value().len()
+        let len = self.value().len();
+        self.set_range(len, bytes)
     }
 
     /// Writes over the string from `offset` on, with zeros before it where the string was shorter;
     /// its new length, in bytes. The caller has checked the length against its limit.
     pub fn set_range(&mut self, offset: usize, bytes: &[u8]) -> usize {
-        self.resize(|entry| {
-            entry.edit_string(|string| {
-                let end = offset + bytes.len();
-                if string.len() < end {
-                    string.resize(end, 0);
-                }
-                string[offset..end].copy_from_slice(bytes);
-            });
-        });
+        let end = offset + bytes.len();
+        self.resize(|entry| entry.string_mut(end)[offset..end].copy_from_slice(bytes));
         self.value().len()
+    }
+
+    fn set_expire_ms(&mut self, expire_ms: Option<u64>) {
+        self.resize(|entry| entry.set_expire_ms(expire_ms));
     }
 
     fn resize(&mut self, change: impl FnOnce(&mut Entry)) {

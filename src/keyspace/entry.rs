@@ -1,54 +1,355 @@
-//! One key with its metadata and value.
+//! One key with its metadata and value, in one allocation.
+//!
+//! ```text
+//! Entry, the 8 bytes that stand in a table slot
+//!   63           48 47                                          3 2   1    0
+//!  +---------------+---------------------------------------------+-----+------+
+//!  | tag           | address of the block                        | 0 0 | mark |
+//!  +---------------+---------------------------------------------+-----+------+
+//!   tag: top bits of the key's hash      mark: see `walk`
+//!
+//! block
+//!  +---------+---------+-----------+-------------+-------------+-----------+-----+--------------+
+//!  | meta u32| key_len | value_len | expire_ms   | long key len| Vec<u8>   | key | short value  |
+//!  |         | u16     | u16       | u64, if set | u64, if any | if long   |     | if not long  |
+//!  +---------+---------+-----------+-------------+-------------+-----------+-----+--------------+
+//!   meta: bits 0..24 access word, 24..26 kind, 26 expire_ms is there, 27 long key len is there,
+//!         28 the string was changed in part
+//! ```
+//!
+//! What always holds: the block's size follows from its head alone ([`block_len`] of what it holds);
+//! all parts before the key are multiples of 8 bytes; a number takes 1, 2, 4 or 8 bytes,
+//! little-endian. The kind that is still free is for collections: a `Box` in the place of the `Vec`.
 
-use std::cell::Cell;
+#![expect(unsafe_code, reason = "a variable-sized block behind a tagged pointer has no safe form")]
 
-use super::value::{NewValue, Value, ValueRef};
+use std::alloc::{self, Layout};
+use std::ptr::{self, NonNull};
 
-/// A key, its expiry time, its access word and its value.
-#[derive(Debug)]
-pub struct Entry {
-    key: Box<[u8]>,
-    value: Value,
-    expire_ms: Option<u64>,
-    access: Cell<u32>,
-    raw: bool,
-    marked: bool,
+use super::value::{NewValue, ValueRef};
+
+/// Longest value that stands in the block, in bytes; a longer one has an allocation of its own.
+const INLINE_LEN_MAX: usize = 1024;
+/// Bits of the hash that stand beside the address.
+pub(super) const TAG_BITS: u32 = 16;
+
+const ADDRESS_BITS: u32 = 64 - TAG_BITS;
+const MARK: usize = 1;
+const ADDRESS_MASK: usize = ((1 << ADDRESS_BITS) - 1) & !7;
+const ALIGN: usize = 8;
+
+const HEAD_LEN: usize = size_of::<Head>();
+const WORD_LEN: usize = size_of::<u64>();
+const VEC_LEN: usize = size_of::<Vec<u8>>();
+/// `key_len` of a key whose length stands in a word of its own.
+const LONG_KEY: u16 = u16::MAX;
+/// `expire_ms` of an entry that does not expire but has the room for a time.
+const NEVER_MS: u64 = u64::MAX;
+
+const ACCESS_MASK: u32 = 0x00ff_ffff;
+const KIND_SHIFT: u32 = 24;
+const KIND_MASK: u32 = 0b11 << KIND_SHIFT;
+const HAS_EXPIRE: u32 = 1 << 26;
+const HAS_LONG_KEY: u32 = 1 << 27;
+const CHANGED_IN_PART: u32 = 1 << 28;
+
+const _: () = assert!(size_of::<usize>() == 8, "a tagged pointer needs 64 bits");
+const _: () = assert!(align_of::<Vec<u8>>() <= ALIGN && VEC_LEN.is_multiple_of(ALIGN));
+const _: () = assert!(INLINE_LEN_MAX <= u16::MAX as usize);
+
+/// How the value is kept.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+enum Kind {
+    Inline = 0 << KIND_SHIFT,
+    Int = 1 << KIND_SHIFT,
+    Long = 2 << KIND_SHIFT,
 }
 
+/// The first bytes of a block.
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct Head {
+    meta: u32,
+    key_len: u16,
+    value_len: u16,
+}
+
+/// A value in the form it is kept in.
+enum Stored<'a> {
+    Inline(&'a [u8]),
+    Int { bytes: [u8; 8], width: usize },
+    Long(Vec<u8>),
+}
+
+impl<'a> Stored<'a> {
+    fn int(number: i64) -> Self {
+        let width = match number {
+            -0x80..=0x7f => 1,
+            -0x8000..=0x7fff => 2,
+            -0x8000_0000..=0x7fff_ffff => 4,
+            _ => 8,
+        };
+        Self::Int { bytes: number.to_le_bytes(), width }
+    }
+
+    fn of(value: &'a mut NewValue<'_>) -> Self {
+        match value {
+            NewValue::Int(number) => Self::int(*number),
+            NewValue::Copied(bytes) if bytes.len() > INLINE_LEN_MAX => Self::Long(bytes.to_vec()),
+            NewValue::Copied(bytes) => Self::Inline(bytes),
+            NewValue::Moved(bytes) if bytes.len() > INLINE_LEN_MAX => {
+                let mut bytes = std::mem::take(bytes);
+                if bytes.capacity() - bytes.len() > bytes.len() / 8 {
+                    bytes.shrink_to_fit();
+                }
+                Self::Long(bytes)
+            }
+            NewValue::Moved(bytes) => Self::Inline(bytes),
+        }
+    }
+
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Inline(_) => Kind::Inline,
+            Self::Int { .. } => Kind::Int,
+            Self::Long(_) => Kind::Long,
+        }
+    }
+
+    /// The bytes that stand in the block after the key.
+    fn inline(&self) -> &[u8] {
+        match self {
+            Self::Inline(bytes) => bytes,
+            Self::Int { bytes, width } => &bytes[..*width],
+            Self::Long(_) => &[],
+        }
+    }
+}
+
+impl Head {
+    fn kind(self) -> Kind {
+        match self.meta & KIND_MASK {
+            kind if kind == Kind::Int as u32 => Kind::Int,
+            kind if kind == Kind::Long as u32 => Kind::Long,
+            _ => Kind::Inline,
+        }
+    }
+
+    fn has(self, flag: u32) -> bool {
+        self.meta & flag != 0
+    }
+
+    /// Where the word with a long key's length is.
+    fn long_key_at(self) -> usize {
+        HEAD_LEN + if self.has(HAS_EXPIRE) { WORD_LEN } else { 0 }
+    }
+
+    /// Where the `Vec` of a long value is.
+    fn vec_at(self) -> usize {
+        self.long_key_at() + if self.has(HAS_LONG_KEY) { WORD_LEN } else { 0 }
+    }
+
+    /// Where the key is.
+    fn key_at(self) -> usize {
+        self.vec_at() + if self.kind() == Kind::Long { VEC_LEN } else { 0 }
+    }
+}
+
+/// The size of the block for `content_len` bytes: what a common allocator would hand out for it
+/// anyway (multiples of 16 bytes less a word), so that small changes of length stay in place.
+fn block_len(content_len: usize) -> usize {
+    (content_len + ALLOCATION_OVERHEAD).next_multiple_of(16).max(32) - ALLOCATION_OVERHEAD
+}
+
+/// Bytes an allocator spends on an allocation beside its size.
+const ALLOCATION_OVERHEAD: usize = 8;
+
+fn layout(block_len: usize) -> Layout {
+    match Layout::from_size_align(block_len, ALIGN) {
+        Ok(layout) => layout,
+        Err(_) => unreachable!("a block is far smaller than the address space"),
+    }
+}
+
+/// A key, its expiry time, its access word and its value: a pointer to them, in fact.
+pub struct Entry(NonNull<u8>);
+
+// SAFETY: the block belongs to this entry alone and holds only bytes and a `Vec<u8>`.
+unsafe impl Send for Entry {}
+
 impl Entry {
-    pub(super) fn new(key: &[u8], value: NewValue<'_>, expire_ms: Option<u64>) -> Self {
-        let value = owned(value);
-        Self { key: key.into(), value, expire_ms, access: Cell::new(0), raw: false, marked: false }
+    /// An entry for `key`, whose hash is `hash`.
+    pub(super) fn new(
+        hash: u64,
+        key: &[u8],
+        mut value: NewValue<'_>,
+        expire_ms: Option<u64>,
+    ) -> Self {
+        let tag = (hash >> ADDRESS_BITS) as usize;
+        Self::build(tag, 0, key, Stored::of(&mut value), expire_ms)
+    }
+
+    fn build(
+        tag: usize,
+        access: u32,
+        key: &[u8],
+        stored: Stored<'_>,
+        expire_ms: Option<u64>,
+    ) -> Self {
+        let short_key = u16::try_from(key.len()).ok().filter(|&len| len != LONG_KEY);
+        let mut meta = access & ACCESS_MASK | stored.kind() as u32;
+        if expire_ms.is_some() {
+            meta |= HAS_EXPIRE;
+        }
+        if short_key.is_none() {
+            meta |= HAS_LONG_KEY;
+        }
+        let inline = stored.inline();
+        let key_len = short_key.unwrap_or(LONG_KEY);
+        let head = Head { meta, key_len, value_len: inline.len() as u16 };
+        let len = block_len(head.key_at() + key.len() + inline.len());
+        // SAFETY: `len` is not zero.
+        let Some(block) = NonNull::new(unsafe { alloc::alloc(layout(len)) }) else {
+            alloc::handle_alloc_error(layout(len))
+        };
+        let at = block.as_ptr();
+        // SAFETY: the block has room for the head, the parts its flags announce, key and short
+        // value, because `len` was computed from them; it is aligned to 8, as are the parts.
+        unsafe {
+            at.cast::<Head>().write(head);
+            if let Some(expire_ms) = expire_ms {
+                at.add(HEAD_LEN).cast::<u64>().write(expire_ms.min(NEVER_MS - 1));
+            }
+            if short_key.is_none() {
+                at.add(head.long_key_at()).cast::<u64>().write(key.len() as u64);
+            }
+            ptr::copy_nonoverlapping(key.as_ptr(), at.add(head.key_at()), key.len());
+            let value_at = at.add(head.key_at() + key.len());
+            ptr::copy_nonoverlapping(inline.as_ptr(), value_at, inline.len());
+            if let Stored::Long(bytes) = stored {
+                at.add(head.vec_at()).cast::<Vec<u8>>().write(bytes);
+            }
+        }
+        Self(Self::tagged(block, tag))
+    }
+
+    fn tagged(block: NonNull<u8>, tag: usize) -> NonNull<u8> {
+        assert!(block.addr().get() & !ADDRESS_MASK == 0, "addresses have 48 bits");
+        block.map_addr(|address| address | tag << ADDRESS_BITS)
+    }
+
+    fn block(&self) -> *mut u8 {
+        self.0.as_ptr().map_addr(|address| address & ADDRESS_MASK)
+    }
+
+    fn head(&self) -> Head {
+        // SAFETY: every block begins with a head, and nobody holds a reference to it.
+        unsafe { self.block().cast::<Head>().read() }
+    }
+
+    fn set_head(&mut self, head: Head) {
+        // SAFETY: as above; `&mut self` says that nobody reads the block now.
+        unsafe { self.block().cast::<Head>().write(head) }
+    }
+
+    fn key_len(&self, head: Head) -> usize {
+        if head.has(HAS_LONG_KEY) {
+            // SAFETY: the flag says that the word is there.
+            unsafe { self.block().add(head.long_key_at()).cast::<u64>().read() as usize }
+        } else {
+            usize::from(head.key_len)
+        }
+    }
+
+    /// Where the short value begins, and so the length of the block's content without it.
+    fn value_at(&self, head: Head) -> usize {
+        head.key_at() + self.key_len(head)
+    }
+
+    fn content_len(&self, head: Head) -> usize {
+        self.value_at(head) + usize::from(head.value_len)
+    }
+
+    /// Bytes `at..at + len` of the block.
+    ///
+    /// # Safety
+    /// They lie in the block and are initialised.
+    unsafe fn bytes(&self, at: usize, len: usize) -> &[u8] {
+        // SAFETY: see above; the bytes change only through `&mut self`.
+        unsafe { std::slice::from_raw_parts(self.block().add(at), len) }
+    }
+
+    fn long(&self, head: Head) -> Option<&Vec<u8>> {
+        // SAFETY: of this kind, a block holds a `Vec` there.
+        (head.kind() == Kind::Long)
+            .then(|| unsafe { &*self.block().add(head.vec_at()).cast::<Vec<u8>>() })
+    }
+
+    fn long_mut(&mut self, head: Head) -> Option<&mut Vec<u8>> {
+        // SAFETY: of this kind, a block holds a `Vec` there; `&mut self` makes the access the only one.
+        (head.kind() == Kind::Long)
+            .then(|| unsafe { &mut *self.block().add(head.vec_at()).cast::<Vec<u8>>() })
     }
 
     /// The key.
+    #[inline]
     pub fn key(&self) -> &[u8] {
-        &self.key
+        let head = self.head();
+        // SAFETY: the key stands there.
+        unsafe { self.bytes(head.key_at(), self.key_len(head)) }
     }
 
     /// The value.
+    #[inline]
     pub fn value(&self) -> ValueRef<'_> {
-        self.value.as_ref()
+        let head = self.head();
+        if let Some(bytes) = self.long(head) {
+            return ValueRef::Bytes(bytes);
+        }
+        // SAFETY: a value that is not long stands there.
+        let bytes = unsafe { self.bytes(self.value_at(head), usize::from(head.value_len)) };
+        match (head.kind(), bytes) {
+            (Kind::Int, &[a]) => ValueRef::Int(i64::from(a as i8)),
+            (Kind::Int, &[a, b]) => ValueRef::Int(i64::from(i16::from_le_bytes([a, b]))),
+            (Kind::Int, &[a, b, c, d]) => {
+                ValueRef::Int(i64::from(i32::from_le_bytes([a, b, c, d])))
+            }
+            (Kind::Int, &[a, b, c, d, e, f, g, h]) => {
+                ValueRef::Int(i64::from_le_bytes([a, b, c, d, e, f, g, h]))
+            }
+            _ => ValueRef::Bytes(bytes),
+        }
     }
 
     /// When the key expires, in milliseconds since the Unix epoch.
+    #[inline]
     pub fn expire_ms(&self) -> Option<u64> {
-        self.expire_ms
+        if !self.head().has(HAS_EXPIRE) {
+            return None;
+        }
+        // SAFETY: the flag says that the word is there.
+        let at = unsafe { self.block().add(HEAD_LEN).cast::<u64>().read() };
+        (at != NEVER_MS).then_some(at)
     }
 
     /// Whether the key's time has come at `now_ms` (milliseconds since the Unix epoch).
+    #[inline]
     pub fn is_expired(&self, now_ms: u64) -> bool {
         self.expire_ms().is_some_and(|at| at <= now_ms)
     }
 
     /// The access word: 24 bits that belong to whoever decides about eviction.
     pub fn access(&self) -> u32 {
-        self.access.get()
+        self.head().meta & ACCESS_MASK
     }
 
     /// Sets the access word (its low 24 bits). Not a change of the value: a walk does not mind it.
     pub fn set_access(&self, word: u32) {
-        self.access.set(word & 0xff_ffff);
+        let meta = self.head().meta & !ACCESS_MASK | word & ACCESS_MASK;
+        // SAFETY: `meta` is the block's first field, no reference to it is ever handed out, and an
+        // `Entry` is not `Sync`.
+        unsafe { self.block().cast::<u32>().write(meta) }
     }
 
     /// The name `TYPE` gives.
@@ -58,47 +359,277 @@ impl Entry {
 
     /// The name `OBJECT ENCODING` gives.
     pub fn encoding(&self) -> &'static str {
-        if self.raw { "raw" } else { self.value().encoding() }
+        if self.head().has(CHANGED_IN_PART) { "raw" } else { self.value().encoding() }
     }
 
-    /// Bytes of memory that the entry takes.
+    /// Bytes of memory that the entry takes, as a common allocator rounds them; without its slot.
     pub fn memory_bytes(&self) -> usize {
-        size_of::<Self>() + self.key.len() + self.value().len()
+        let head = self.head();
+        let long = self.long(head).map_or(0, |bytes| bytes.capacity() + ALLOCATION_OVERHEAD);
+        block_len(self.content_len(head)) + ALLOCATION_OVERHEAD + long
     }
 
+    /// The top [`TAG_BITS`] bits of the key's hash.
+    #[inline]
+    pub(super) fn tag(&self) -> u16 {
+        (self.0.addr().get() >> ADDRESS_BITS) as u16
+    }
+
+    /// Where the block is; for prefetching only.
+    #[inline]
+    pub(super) fn address(&self) -> usize {
+        self.block().addr()
+    }
+
+    #[inline]
     pub(super) fn is_marked(&self) -> bool {
-        self.marked
+        self.0.addr().get() & MARK != 0
     }
 
     pub(super) fn set_marked(&mut self, marked: bool) {
-        self.marked = marked;
+        self.0 =
+            self.0.map_addr(|address| if marked { address | MARK } else { clear_mark(address) });
     }
 
-    pub(super) fn set_value(&mut self, value: NewValue<'_>) {
-        self.value = owned(value);
-        self.raw = false;
+    /// Sets the value; it counts as set as a whole.
+    pub(super) fn set_value(&mut self, mut value: NewValue<'_>) {
+        self.store(Stored::of(&mut value));
     }
 
+    fn store(&mut self, stored: Stored<'_>) {
+        let mut head = self.head();
+        match stored {
+            Stored::Long(bytes) => match self.long_mut(head) {
+                Some(long) => *long = bytes,
+                None => return self.rebuild(Stored::Long(bytes)),
+            },
+            stored if head.kind() == Kind::Long => return self.rebuild(stored),
+            stored => {
+                let inline = stored.inline();
+                head = self.resize_inline(inline.len());
+                head.meta = head.meta & !KIND_MASK | stored.kind() as u32;
+                let at = self.value_at(head);
+                // SAFETY: `resize_inline` has made room for the value there; `inline` does not lie
+                // in the block, because it is borrowed from elsewhere while `self` is `&mut`.
+                unsafe {
+                    ptr::copy_nonoverlapping(inline.as_ptr(), self.block().add(at), inline.len());
+                }
+            }
+        }
+        head.meta &= !CHANGED_IN_PART;
+        self.set_head(head);
+    }
+
+    /// Moves to a new block with another kind of value.
+    fn rebuild(&mut self, stored: Stored<'_>) {
+        let (tag, marked) = (usize::from(self.tag()), self.is_marked());
+        let mut rebuilt = Self::build(tag, self.access(), self.key(), stored, self.expire_ms());
+        rebuilt.set_marked(marked);
+        *self = rebuilt;
+    }
+
+    /// Makes the room after the key `value_len` bytes, keeping what fits; the new bytes are not
+    /// initialised. The value is not a long one.
+    fn resize_inline(&mut self, value_len: usize) -> Head {
+        let mut head = self.head();
+        let before = self.content_len(head);
+        let after = self.value_at(head) + value_len;
+        self.resize_block(before, after);
+        head.value_len = value_len as u16;
+        self.set_head(head);
+        head
+    }
+
+    /// Reallocates the block from one length of content to another.
+    fn resize_block(&mut self, content_before: usize, content_after: usize) {
+        let (before, after) = (block_len(content_before), block_len(content_after));
+        if before == after {
+            return;
+        }
+        // SAFETY: the block was allocated with this layout; `after` is not zero.
+        let block = unsafe { alloc::realloc(self.block(), layout(before), after) };
+        let Some(block) = NonNull::new(block) else { alloc::handle_alloc_error(layout(after)) };
+        let marked = self.is_marked();
+        self.0 = Self::tagged(block, usize::from(self.tag()));
+        self.set_marked(marked);
+    }
+
+    /// Sets or clears the time at which the key expires.
     pub(super) fn set_expire_ms(&mut self, expire_ms: Option<u64>) {
-        self.expire_ms = expire_ms;
+        let mut head = self.head();
+        if !head.has(HAS_EXPIRE) {
+            if expire_ms.is_none() {
+                return;
+            }
+            let content_len = self.content_len(head);
+            self.resize_block(content_len, content_len + WORD_LEN);
+            // SAFETY: the block now has room for one word more; the parts move up by it together,
+            // a `Vec` bit by bit, as moves do.
+            unsafe {
+                let from = self.block().add(HEAD_LEN);
+                ptr::copy(from, from.add(WORD_LEN), content_len - HEAD_LEN);
+            }
+            head.meta |= HAS_EXPIRE;
+            self.set_head(head);
+        }
+        let at = expire_ms.map_or(NEVER_MS, |at| at.min(NEVER_MS - 1));
+        // SAFETY: the word is there.
+        unsafe { self.block().add(HEAD_LEN).cast::<u64>().write(at) }
     }
 
-    /// Lets `edit` change the string in place; it is `raw` from then on.
-    pub(super) fn edit_string(&mut self, edit: impl FnOnce(&mut Vec<u8>)) {
-        let mut bytes = match std::mem::replace(&mut self.value, Value::Int(0)) {
-            Value::Int(number) => ValueRef::Int(number).to_cow().into_owned(),
-            Value::Bytes(bytes) => bytes,
-        };
-        edit(&mut bytes);
-        self.value = Value::Bytes(bytes);
-        self.raw = true;
+    /// Makes the string at least `len` bytes long, with zeros at its end, and lends it. It counts as
+    /// changed in part from then on. Growing bit by bit costs amortised constant time a byte.
+    pub(super) fn string_mut(&mut self, len: usize) -> &mut [u8] {
+        if let ValueRef::Int(number) = self.value() {
+            self.store(Stored::Inline(itoa::Buffer::new().format(number).as_bytes()));
+        }
+        let mut head = self.head();
+        let len_before = self.value().len();
+        let len = len.max(len_before);
+        if head.kind() != Kind::Long && len > INLINE_LEN_MAX {
+            let mut bytes = Vec::with_capacity(len.max(2 * len_before));
+            self.value().with_bytes(|value| bytes.extend_from_slice(value));
+            self.rebuild(Stored::Long(bytes));
+            head = self.head();
+        }
+        head.meta |= CHANGED_IN_PART;
+        self.set_head(head);
+        if head.kind() == Kind::Long {
+            let Some(bytes) = self.long_mut(head) else { return &mut [] };
+            bytes.resize(len, 0);
+            return bytes;
+        }
+        head = self.resize_inline(len);
+        let at = self.value_at(head);
+        // SAFETY: `resize_inline` made room for `len` bytes there; those before `len_before` are the
+        // string's, the others are set to zero; `&mut self` makes the access the only one.
+        unsafe {
+            let start = self.block().add(at);
+            ptr::write_bytes(start.add(len_before), 0, len - len_before);
+            std::slice::from_raw_parts_mut(start, len)
+        }
     }
 }
 
-fn owned(value: NewValue<'_>) -> Value {
-    match value {
-        NewValue::Int(number) => Value::Int(number),
-        NewValue::Copied(bytes) => Value::Bytes(bytes.to_vec()),
-        NewValue::Moved(bytes) => Value::Bytes(bytes),
+fn clear_mark(address: std::num::NonZero<usize>) -> std::num::NonZero<usize> {
+    std::num::NonZero::new(address.get() & !MARK).unwrap_or(address)
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        let head = self.head();
+        let len = block_len(self.content_len(head));
+        if let Some(bytes) = self.long_mut(head) {
+            // SAFETY: the `Vec` is initialised and not used again.
+            unsafe { ptr::drop_in_place(bytes) }
+        }
+        // SAFETY: the block was allocated with this layout and is not used again.
+        unsafe { alloc::dealloc(self.block(), layout(len)) }
+    }
+}
+
+impl std::fmt::Debug for Entry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Entry")
+            .field("key", &self.key())
+            .field("value", &self.value())
+            .field("expire_ms", &self.expire_ms())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HASH: u64 = 0xfedc_0000_1234_5678;
+
+    fn lengths() -> impl Iterator<Item = usize> {
+        [0, 1, 3, 8, 15, 16, 44, 45, 300, INLINE_LEN_MAX, INLINE_LEN_MAX + 1, 70_000].into_iter()
+    }
+
+    #[test]
+    fn parts_keep_apart_for_all_shapes() {
+        for key_len in lengths() {
+            let key = vec![b'k'; key_len];
+            for len in lengths() {
+                let value = vec![b'v'; len];
+                for expire_ms in [None, Some(77)] {
+                    let entry = Entry::new(HASH, &key, NewValue::Copied(&value), expire_ms);
+                    assert_eq!(entry.key(), key);
+                    assert_eq!(entry.value(), ValueRef::Bytes(&value));
+                    assert_eq!(entry.expire_ms(), expire_ms);
+                    assert_eq!(entry.tag(), 0xfedc);
+                    assert!(!entry.is_marked());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_value_can_follow_every_other() {
+        let mut values = vec![NewValue::Int(0), NewValue::Int(-129), NewValue::Int(70_000)];
+        values.extend([NewValue::Int(i64::MIN), NewValue::Int(i64::MAX), NewValue::Int(-1)]);
+        values.extend(lengths().map(|len| NewValue::Moved(vec![len as u8; len])));
+        for first in &values {
+            for second in &values {
+                let mut entry = Entry::new(HASH, b"key", first.clone(), None);
+                entry.set_access(0x00ab_cdef);
+                entry.set_marked(true);
+                entry.set_value(second.clone());
+                let expected = match second {
+                    NewValue::Int(number) => ValueRef::Int(*number),
+                    NewValue::Copied(bytes) => ValueRef::Bytes(bytes),
+                    NewValue::Moved(bytes) => ValueRef::Bytes(bytes),
+                };
+                assert_eq!(entry.value(), expected);
+                entry.set_expire_ms(Some(5));
+                entry.set_expire_ms(None);
+                entry.set_expire_ms(Some(6));
+                assert_eq!(entry.value(), expected);
+                assert_eq!((entry.key(), entry.expire_ms()), (&b"key"[..], Some(6)));
+                assert_eq!((entry.access(), entry.is_marked()), (0x00ab_cdef, true));
+                assert_eq!(entry.tag(), 0xfedc);
+            }
+        }
+    }
+
+    #[test]
+    fn strings_grow_in_place_with_zeros() {
+        let mut entry = Entry::new(HASH, b"key", NewValue::Int(-12), Some(9));
+        assert_eq!(entry.encoding(), "int");
+        entry.string_mut(5)[4] = b'x';
+        assert_eq!(entry.value(), ValueRef::Bytes(b"-12\0x"));
+        assert_eq!(entry.encoding(), "raw");
+        entry.string_mut(2 * INLINE_LEN_MAX);
+        assert_eq!(entry.value().len(), 2 * INLINE_LEN_MAX);
+        entry.string_mut(1)[0] = b'+';
+        entry.value().with_bytes(|bytes| {
+            assert_eq!(&bytes[..5], b"+12\0x");
+            assert!(bytes[5..].iter().all(|&byte| byte == 0));
+        });
+        entry.set_value(NewValue::Copied(b"short"));
+        assert_eq!((entry.encoding(), entry.expire_ms()), ("embstr", Some(9)));
+    }
+
+    #[test]
+    fn appending_to_a_long_string_does_not_move_it_each_time() {
+        let mut entry = Entry::new(HASH, b"key", NewValue::Moved(vec![1; 1 << 20]), None);
+        let mut places = std::collections::BTreeSet::new();
+        let mut len = 1 << 20;
+        for _ in 0..10_000 {
+            len += 10;
+            places.insert(entry.string_mut(len).as_ptr().addr());
+        }
+        assert!(places.len() <= 2, "{} moves", places.len());
+    }
+
+    #[test]
+    fn a_short_entry_takes_the_memory_it_should() {
+        let bytes = |key: usize, value: usize| {
+            Entry::new(HASH, &vec![0; key], NewValue::Copied(&vec![0; value]), None).memory_bytes()
+        };
+        assert_eq!(bytes(12, 3), 32);
+        assert_eq!(bytes(16, 64), 96);
     }
 }

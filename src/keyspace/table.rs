@@ -1,114 +1,548 @@
-//! The table of one database: entries in hash order.
+//! The table of one database: extendible hashing, so that no step ever touches more than a segment.
+//!
+//! ```text
+//! hash   63 ........ 64-depth | ............................................ 0
+//!        directory index      |      bits 32.. choose the bucket, 25..32 its control byte
+//!
+//! directory   [u32; 1 << depth]: index -> number of a segment
+//! segment     a hash table of up to 1024 buckets; holds all hashes with its prefix
+//! slot        8 bytes: an `Entry`, that is, a pointer with the top 16 bits of the hash
+//! ```
+//!
+//! A full segment splits in two by the next bit of the hash, and neighbours that have become small
+//! merge again; the directory doubles or halves when the longest prefix does. So the longest insert
+//! handles some 900 entries. Slots keep no whole hash: rehashing reads the keys, which it prefetches,
+//! and that is a third of the memory a table with hashes takes.
+//!
+//! What always holds: a segment of depth `d` stands in `1 << (depth - d)` neighbouring directory
+//! cells; scan order is hash order, which splits and merges do not change.
 
-use std::collections::BTreeMap;
+use hashbrown::HashTable;
 
-use super::entry::Entry;
+use super::entry::{Entry, TAG_BITS};
+use super::hash::KeyHasher;
+use super::prefetch::prefetch;
 
-/// Bits of the hash that a position does not show.
+/// Buckets of a full-grown segment.
+const SEGMENT_BUCKETS: usize = 1024;
+/// Entries that a full-grown segment holds.
+const SEGMENT_CAPACITY: usize = SEGMENT_BUCKETS / 8 * 7;
+/// A full segment with fewer entries than this has many tombstones: it is swept, not split.
+const SPLIT_LEN_MIN: usize = SEGMENT_CAPACITY / 4 * 3;
+/// Two neighbours with no more entries than this together become one.
+const MERGE_LEN_MAX: usize = SEGMENT_CAPACITY / 4;
+/// Directory cells there may be for each segment before a segment grows instead of splitting. With
+/// hashes of any quality there are two to four; this bounds what chosen collisions can do.
+const CELLS_PER_SEGMENT_MAX: usize = 64;
+/// Segments in a chunk of the arena.
+const CHUNK_LEN: usize = 256;
+/// Bits of the hash that a scan position does not show, so that it stays below 2^53.
 const POSITION_SHIFT: u32 = 12;
+/// Segments that one call of `scan` looks into at most.
+const SCAN_SEGMENTS_MAX: usize = 64;
+/// How far ahead entries are prefetched when a segment is gone through.
+const LOOKAHEAD: usize = 16;
+
+const _: () = assert!(POSITION_SHIFT + TAG_BITS <= 64, "a position shows the whole tag");
+const _: () = assert!(MERGE_LEN_MAX < SPLIT_LEN_MIN / 2, "what has just split does not merge");
 
 /// Where `hash` lies in scan order.
-pub(super) fn position(hash: u64) -> u64 {
+fn position(hash: u64) -> u64 {
     hash >> POSITION_SHIFT
 }
 
-/// Entries by hash.
+/// The hash as the segment's own table takes it: that table uses the low bits and the top 7, the
+/// directory uses the top ones.
+fn table_hash(hash: u64) -> u64 {
+    hash.rotate_left(32)
+}
+
+/// The tag that the entry of `hash` has.
+fn tag_of(hash: u64) -> u16 {
+    (hash >> (64 - TAG_BITS)) as u16
+}
+
+/// A hash table for all hashes with one prefix.
 #[derive(Debug, Default)]
+struct Segment {
+    slots: HashTable<Entry>,
+    /// Where the slots end and the control bytes begin: a guess from the address of a slot, for
+    /// prefetching only.
+    slots_end: usize,
+    /// Length of the prefix, in bits.
+    depth: u32,
+}
+
+impl Segment {
+    /// Adds an entry; there is room.
+    fn insert(&mut self, hash: u64, entry: Entry) {
+        let slot = self.slots.insert_unique(table_hash(hash), entry, |_| {
+            unreachable!("the segment has been given room")
+        });
+        let address = std::ptr::from_ref(slot.get()).addr();
+        self.slots_end = address + (slot.bucket_index() + 1) * size_of::<Entry>();
+    }
+
+    fn is_full(&self) -> bool {
+        self.slots.len() == self.slots.capacity()
+    }
+
+    fn prefetch_entries(&self) {
+        self.slots.iter().for_each(|entry| prefetch(entry.address()));
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.slots.allocation_size()
+    }
+}
+
+/// How far a sweep over a table has come.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Sweep {
+    /// The first hash of the segment that the sweep is in: all before are done.
+    hash: u64,
+    /// The next bucket in that segment, as long as the table's version stays the same.
+    bucket: usize,
+    version: u64,
+}
+
+impl Sweep {
+    /// Whether the sweep has left the segment of `hash` behind.
+    pub fn is_past(&self, hash: u64) -> bool {
+        hash < self.hash
+    }
+}
+
+/// Entries by the hash of their keys.
+#[derive(Debug)]
 pub(super) struct Table {
-    entries: BTreeMap<u64, Vec<Entry>>,
+    directory: Vec<u32>,
+    /// The arena of segments: in chunks, so that it grows without moving.
+    chunks: Vec<Vec<Segment>>,
+    /// Segments that have been merged away.
+    free: Vec<u32>,
+    /// Bits of the hash that index the directory.
+    depth: u32,
+    /// Number of segments as deep as the directory.
+    deepest: usize,
     len: usize,
+    slots_bytes: usize,
+    /// Counts the changes that move entries between buckets.
+    version: u64,
+    hasher: KeyHasher,
 }
 
 impl Table {
-    pub fn new() -> Self {
-        Self::default()
+    pub fn new(hasher: KeyHasher) -> Self {
+        Self {
+            directory: Vec::new(),
+            chunks: Vec::new(),
+            free: Vec::new(),
+            depth: 0,
+            deepest: 0,
+            len: 0,
+            slots_bytes: 0,
+            version: 0,
+            hasher,
+        }
+    }
+
+    /// The table, leaving an empty one.
+    pub fn take(&mut self) -> Self {
+        let empty = Self::new(self.hasher.clone());
+        std::mem::replace(self, empty)
     }
 
     pub fn len(&self) -> usize {
         self.len
     }
 
+    #[inline]
+    fn cell(&self, hash: u64) -> usize {
+        // In two steps, because a shift by 64 is none.
+        ((hash >> 1) >> (63 - self.depth)) as usize
+    }
+
+    #[inline]
+    fn segment(&self, number: u32) -> &Segment {
+        &self.chunks[number as usize / CHUNK_LEN][number as usize % CHUNK_LEN]
+    }
+
+    #[inline]
+    fn segment_mut(&mut self, number: u32) -> &mut Segment {
+        &mut self.chunks[number as usize / CHUNK_LEN][number as usize % CHUNK_LEN]
+    }
+
+    #[inline]
+    fn segment_of(&self, hash: u64) -> Option<&Segment> {
+        let number = *self.directory.get(self.cell(hash))?;
+        Some(self.segment(number))
+    }
+
+    fn segment_count(&self) -> usize {
+        let chunks = self.chunks.len().saturating_sub(1) * CHUNK_LEN;
+        chunks + self.chunks.last().map_or(0, Vec::len) - self.free.len()
+    }
+
+    #[inline]
     pub fn get(&self, hash: u64, key: &[u8]) -> Option<&Entry> {
-        self.entries.get(&hash)?.iter().find(|e| e.key() == key)
+        let tag = tag_of(hash);
+        let segment = self.segment_of(hash)?;
+        segment.slots.find(table_hash(hash), |e| e.tag() == tag && e.key() == key)
     }
 
+    #[inline]
     pub fn get_mut(&mut self, hash: u64, key: &[u8]) -> Option<&mut Entry> {
-        self.entries.get_mut(&hash)?.iter_mut().find(|e| e.key() == key)
+        let tag = tag_of(hash);
+        let number = *self.directory.get(self.cell(hash))?;
+        let slots = &mut self.segment_mut(number).slots;
+        slots.find_mut(table_hash(hash), |e| e.tag() == tag && e.key() == key)
     }
 
+    /// An entry with exactly this hash that passes `test`.
     pub fn find(&self, hash: u64, test: impl Fn(&Entry) -> bool) -> Option<&Entry> {
-        self.entries.get(&hash)?.iter().find(|e| test(e))
+        let tag = tag_of(hash);
+        self.segment_of(hash)?.slots.find(table_hash(hash), |e| {
+            e.tag() == tag && test(e) && self.hasher.hash(e.key()) == hash
+        })
     }
 
     /// Adds an entry whose key is not there.
     pub fn insert_new(&mut self, hash: u64, entry: Entry) {
-        self.entries.entry(hash).or_default().push(entry);
+        if self.directory.is_empty() {
+            let number = self.add_segment(Segment::default());
+            self.directory.push(number);
+            self.deepest = 1;
+        }
+        let mut number = self.directory[self.cell(hash)];
+        while self.segment(number).is_full() {
+            self.make_room(number, hash);
+            number = self.directory[self.cell(hash)];
+        }
+        self.segment_mut(number).insert(hash, entry);
         self.len += 1;
     }
 
-    pub fn remove(&mut self, hash: u64, key: &[u8]) -> Option<Entry> {
-        let same = self.entries.get_mut(&hash)?;
-        let index = same.iter().position(|e| e.key() == key)?;
-        let entry = same.swap_remove(index);
-        if same.is_empty() {
-            self.entries.remove(&hash);
-        }
+    pub fn remove(&mut self, hash: u64, key: &[u8], may_merge: bool) -> Option<Entry> {
+        let tag = tag_of(hash);
+        let number = *self.directory.get(self.cell(hash))?;
+        let segment = self.segment_mut(number);
+        let found =
+            segment.slots.find_entry(table_hash(hash), |e| e.tag() == tag && e.key() == key);
+        let (entry, _) = found.ok()?.remove();
         self.len -= 1;
+        if self.segment(number).slots.len() <= MERGE_LEN_MAX {
+            self.shrink(number, hash, may_merge);
+        }
         Some(entry)
     }
 
+    /// Stores a segment in the arena; its number.
+    fn add_segment(&mut self, segment: Segment) -> u32 {
+        self.slots_bytes += segment.memory_bytes();
+        if let Some(number) = self.free.pop() {
+            *self.segment_mut(number) = segment;
+            return number;
+        }
+        if self.chunks.last().is_none_or(|chunk| chunk.len() == CHUNK_LEN) {
+            let capacity = if self.chunks.is_empty() { 1 } else { CHUNK_LEN };
+            self.chunks.push(Vec::with_capacity(capacity));
+        }
+        let before = (self.chunks.len() - 1) * CHUNK_LEN;
+        let Some(chunk) = self.chunks.last_mut() else { unreachable!("a chunk was pushed") };
+        let number = before + chunk.len();
+        chunk.push(segment);
+        u32::try_from(number).unwrap_or_else(|_| unreachable!("entries fill memory long before"))
+    }
+
+    /// Exchanges a segment's slots for others, which may be the same moved.
+    fn set_slots(&mut self, number: u32, slots: HashTable<Entry>) {
+        let before = self.segment(number).memory_bytes();
+        let segment = self.segment_mut(number);
+        segment.slots = slots;
+        segment.slots_end = 0;
+        self.slots_bytes = self.slots_bytes + self.segment(number).memory_bytes() - before;
+        self.version += 1;
+    }
+
+    fn take_slots(&mut self, number: u32) -> HashTable<Entry> {
+        let slots = std::mem::take(&mut self.segment_mut(number).slots);
+        self.slots_bytes -= slots.allocation_size();
+        slots
+    }
+
+    /// Makes room in the full segment `number`, to which `hash` belongs: it grows, is swept of
+    /// tombstones, or splits (after which the segment of `hash` may still be full).
+    fn make_room(&mut self, number: u32, hash: u64) {
+        let segment = self.segment(number);
+        let (len, buckets) = (segment.slots.len(), segment.slots.num_buckets());
+        let doubles = segment.depth == self.depth;
+        let cells = self.directory.len() << u32::from(doubles);
+        segment.prefetch_entries();
+        let more = len + len / 8 + 1;
+        if buckets < SEGMENT_BUCKETS {
+            self.rebuild(number, more);
+        } else if len < SPLIT_LEN_MIN && buckets == SEGMENT_BUCKETS {
+            self.rebuild(number, SEGMENT_CAPACITY);
+        } else if cells <= CELLS_PER_SEGMENT_MAX * (self.segment_count() + 1) && self.depth < 32 {
+            self.split(number, hash);
+        } else {
+            self.rebuild(number, more);
+        }
+    }
+
+    /// Moves a segment's entries to slots for at least `capacity` entries.
+    fn rebuild(&mut self, number: u32, capacity: usize) {
+        let old = self.take_slots(number);
+        let mut slots = HashTable::with_capacity(capacity.max(old.len()));
+        for entry in old {
+            let hash = table_hash(self.hasher.hash(entry.key()));
+            slots.insert_unique(hash, entry, |_| unreachable!("there is room for all"));
+        }
+        self.set_slots(number, slots);
+    }
+
+    /// Splits the segment `number`, to which `hash` belongs, by the next bit.
+    fn split(&mut self, number: u32, hash: u64) {
+        let depth = self.segment(number).depth;
+        if depth == self.depth {
+            self.double_directory();
+        }
+        let old = self.take_slots(number);
+        let capacity = old.len().max(SEGMENT_CAPACITY);
+        let mut low = HashTable::with_capacity(capacity);
+        let mut high = HashTable::with_capacity(capacity);
+        let bit = 1 << (63 - depth);
+        for entry in old {
+            let hash = self.hasher.hash(entry.key());
+            let half = if hash & bit == 0 { &mut low } else { &mut high };
+            half.insert_unique(table_hash(hash), entry, |_| unreachable!("there is room for all"));
+        }
+        self.set_slots(number, low);
+        self.segment_mut(number).depth = depth + 1;
+        let neighbour = Segment { slots: high, slots_end: 0, depth: depth + 1 };
+        let neighbour = self.add_segment(neighbour);
+        if depth + 1 == self.depth {
+            self.deepest += 2;
+        }
+        let cells = 1 << (self.depth - depth - 1);
+        let first = self.cell(hash & !(bit - 1) | bit);
+        self.directory[first..first + cells].fill(neighbour);
+    }
+
+    fn double_directory(&mut self) {
+        self.directory = self.directory.iter().flat_map(|&number| [number, number]).collect();
+        self.depth += 1;
+        self.deepest = 0;
+    }
+
+    /// Gives memory back after a removal: the segment `number`, to which `hash` belongs, holds few
+    /// entries. One step: it merges with its neighbour, or its slots shrink.
+    fn shrink(&mut self, number: u32, hash: u64, may_merge: bool) {
+        let segment = self.segment(number);
+        let (len, depth) = (segment.slots.len(), segment.depth);
+        if may_merge && depth > 0 {
+            let neighbour = self.directory[self.cell(hash ^ 1 << (64 - depth))];
+            let other = self.segment(neighbour);
+            if other.depth == depth && len + other.slots.len() <= MERGE_LEN_MAX {
+                return self.merge(number, neighbour, hash);
+            }
+        }
+        let segment = self.segment(number);
+        if len < segment.slots.capacity() / 8 {
+            segment.prefetch_entries();
+            self.rebuild(number, len * 2);
+        }
+    }
+
+    /// Moves the entries of `gone` to its neighbour `kept`, to which `hash` belongs.
+    fn merge(&mut self, kept: u32, gone: u32, hash: u64) {
+        let depth = self.segment(kept).depth;
+        self.segment(kept).prefetch_entries();
+        self.segment(gone).prefetch_entries();
+        let (ours, theirs) = (self.take_slots(kept), self.take_slots(gone));
+        let mut slots = HashTable::with_capacity((ours.len() + theirs.len()) * 2);
+        for entry in ours.into_iter().chain(theirs) {
+            let hash = table_hash(self.hasher.hash(entry.key()));
+            slots.insert_unique(hash, entry, |_| unreachable!("there is room for all"));
+        }
+        self.set_slots(kept, slots);
+        self.segment_mut(kept).depth = depth - 1;
+        *self.segment_mut(gone) = Segment::default();
+        self.free.push(gone);
+        let cells = 1 << (self.depth - depth + 1);
+        let first = self.cell(hash) & !(cells - 1);
+        self.directory[first..first + cells].fill(kept);
+        if depth == self.depth {
+            self.deepest -= 2;
+            if self.deepest == 0 {
+                self.halve_directory();
+            }
+        }
+    }
+
+    fn halve_directory(&mut self) {
+        self.directory = self.directory.iter().step_by(2).copied().collect();
+        self.depth -= 1;
+        // Each of the segments that are now the deepest stands in one cell; a shallower one in an
+        // even number of them, where neighbouring cells are equal.
+        let pairs = self.directory.chunks_exact(2).filter(|pair| pair[0] != pair[1]).count();
+        self.deepest = if self.depth == 0 { 1 } else { 2 * pairs };
+    }
+
+    /// The segments in order of their hashes, from that of `hash` on, with their first hashes.
+    fn segments_from(&self, hash: u64) -> impl Iterator<Item = (u64, &Segment)> {
+        let mut next = (!self.directory.is_empty()).then_some(hash);
+        std::iter::from_fn(move || {
+            let segment = self.segment_of(next?)?;
+            let first = first_hash(next?, segment.depth);
+            next = next_hash(first, segment.depth);
+            Some((first, segment))
+        })
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = &Entry> {
-        self.entries.values().flatten()
+        self.segments_from(0).flat_map(|(_, segment)| segment.slots.iter())
     }
 
+    /// A random entry. Segments have about equally many entries for the hashes they cover, and
+    /// buckets are tried until a full one is found, so all entries are about equally likely.
     pub fn random(&self, rng: &mut fastrand::Rng) -> Option<&Entry> {
-        let from = rng.u64(..);
-        let after = self.entries.range(from..).next();
-        after.or_else(|| self.entries.first_key_value())?.1.first()
+        const TRIES: usize = 100;
+        if self.len == 0 {
+            return None;
+        }
+        for _ in 0..TRIES {
+            let slots = &self.segment_of(rng.u64(..))?.slots;
+            if slots.is_empty() {
+                continue;
+            }
+            for _ in 0..TRIES {
+                if let Some(entry) = slots.get_bucket(rng.usize(..slots.num_buckets())) {
+                    return Some(entry);
+                }
+            }
+        }
+        self.iter().nth(rng.usize(..self.len))
     }
 
+    /// See [`Db::scan`](super::Db::scan).
     pub fn scan(&self, cursor: u64, count: usize, f: &mut dyn FnMut(&Entry)) -> u64 {
         if cursor > position(u64::MAX) {
             return 0;
         }
         let mut seen = 0;
-        let mut last = 0;
-        for (&hash, same) in self.entries.range(cursor << POSITION_SHIFT..) {
-            if seen >= count.max(1) && position(hash) != last {
-                return position(hash);
+        let mut found: Vec<&Entry> = Vec::new();
+        let mut group: Vec<(u64, &Entry)> = Vec::new();
+        let segments = self.segments_from(cursor << POSITION_SHIFT);
+        for (visited, (first, segment)) in segments.enumerate() {
+            if first > 0 && (seen >= count || visited == SCAN_SEGMENTS_MAX) {
+                return position(first);
             }
-            last = position(hash);
-            seen += same.len();
-            same.iter().for_each(&mut *f);
+            let tag_min = tag_of(cursor << POSITION_SHIFT);
+            found.clear();
+            found.extend(segment.slots.iter().filter(|e| e.tag() >= tag_min));
+            found.sort_unstable_by_key(|e| e.tag());
+            for same_tag in found.chunk_by(|a, b| a.tag() == b.tag()) {
+                let place = |e: &&Entry| position(self.hasher.hash(e.key()));
+                group.clear();
+                group.extend(same_tag.iter().map(|e| (place(e), *e)).filter(|p| p.0 >= cursor));
+                group.sort_unstable_by_key(|p| p.0);
+                for same_place in group.chunk_by(|a, b| a.0 == b.0) {
+                    if seen > 0 && seen >= count {
+                        return same_place[0].0;
+                    }
+                    seen += same_place.len();
+                    same_place.iter().for_each(|p| f(p.1));
+                }
+            }
         }
         0
     }
 
-    /// Visits unmarked entries from `cursor` on, clears marks behind, and stops after `budget`
-    /// entries; whether the end was reached.
+    /// Hands unmarked entries to `f`, from where `sweep` stands, until `budget` is used up; whether
+    /// the end was reached. An entry is marked when handed out; marks are cleared behind the sweep.
+    /// While a sweep goes on, segments do not merge.
     pub fn sweep(
         &mut self,
-        cursor: &mut u64,
+        sweep: &mut Sweep,
         budget: &mut usize,
         f: &mut dyn FnMut(&Entry),
     ) -> bool {
-        for (&hash, same) in self.entries.range_mut(*cursor..) {
-            *cursor = hash;
-            if *budget == 0 {
-                return false;
+        while let Some(&number) = self.directory.get(self.cell(sweep.hash)) {
+            if sweep.version != self.version {
+                (sweep.bucket, sweep.version) = (0, self.version);
             }
-            for entry in same {
-                *budget = budget.saturating_sub(1);
-                if !entry.is_marked() {
-                    f(entry);
+            let segment = self.segment_mut(number);
+            let buckets = segment.slots.num_buckets();
+            while sweep.bucket < buckets {
+                if *budget == 0 {
+                    return false;
                 }
-                entry.set_marked(false);
+                if let Some(ahead) = segment.slots.get_bucket(sweep.bucket + LOOKAHEAD) {
+                    prefetch(ahead.address());
+                }
+                if let Some(entry) = segment.slots.get_bucket_mut(sweep.bucket)
+                    && !entry.is_marked()
+                {
+                    f(entry);
+                    entry.set_marked(true);
+                    *budget -= 1;
+                }
+                sweep.bucket += 1;
             }
+            segment.slots.iter_mut().for_each(|entry| entry.set_marked(false));
+            *budget = budget.saturating_sub(1);
+            sweep.bucket = 0;
+            let Some(next) = next_hash(first_hash(sweep.hash, segment.depth), segment.depth) else {
+                return true;
+            };
+            sweep.hash = next;
         }
         true
     }
 
-    pub fn memory_bytes(&self) -> usize {
-        self.len * 2 * size_of::<usize>()
+    /// Starts to load the control bytes and the slots that `hash` leads to.
+    #[inline]
+    pub fn prefetch_bucket(&self, hash: u64) {
+        if let Some(segment) = self.segment_of(hash) {
+            let buckets = segment.slots.num_buckets();
+            let bucket = table_hash(hash) as usize & buckets.saturating_sub(1);
+            prefetch(segment.slots_end.wrapping_add(bucket));
+            prefetch(segment.slots_end.wrapping_sub((bucket + 1) * size_of::<Entry>()));
+        }
     }
+
+    /// Starts to load the entry that `hash` probably leads to.
+    #[inline]
+    pub fn prefetch_entry(&self, hash: u64) {
+        let tag = tag_of(hash);
+        if let Some(segment) = self.segment_of(hash)
+            && let Some(entry) = segment.slots.find(table_hash(hash), |e| e.tag() == tag)
+        {
+            prefetch(entry.address());
+            prefetch(entry.address() + CACHE_LINE_LEN);
+        }
+    }
+
+    /// Bytes of memory of directory, segments and slots.
+    pub fn memory_bytes(&self) -> usize {
+        let segments: usize = self.chunks.iter().map(Vec::capacity).sum();
+        self.slots_bytes
+            + self.directory.capacity() * size_of::<u32>()
+            + segments * size_of::<Segment>()
+    }
+}
+
+/// Bytes that the processor loads at a time.
+const CACHE_LINE_LEN: usize = 64;
+
+/// The first hash with the same prefix of `depth` bits as `hash`.
+fn first_hash(hash: u64, depth: u32) -> u64 {
+    if depth == 0 { 0 } else { hash & (u64::MAX << (64 - depth)) }
+}
+
+/// The first hash after those with the prefix of `depth` bits of `first`; `None` after the last.
+fn next_hash(first: u64, depth: u32) -> Option<u64> {
+    if depth == 0 { None } else { first.checked_add(1 << (64 - depth)) }
 }

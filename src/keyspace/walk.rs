@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::entry::Entry;
 use super::expiry::ExpiryIndex;
-use super::table::Table;
+use super::table::{Sweep, Table};
 
 /// Receives the entries of a walk. Databases are numbered as they were at the cut.
 pub trait WalkSink: Send {
@@ -59,22 +59,18 @@ impl std::fmt::Debug for SharedSink {
 #[derive(Debug)]
 pub(super) struct TableWalk {
     db: usize,
-    cursor: u64,
+    sweep: Sweep,
     sink: SharedSink,
 }
 
 impl TableWalk {
     pub fn new(db: usize, sink: SharedSink) -> Self {
-        Self { db, cursor: 0, sink }
-    }
-
-    fn is_behind(&self, hash: u64) -> bool {
-        hash < self.cursor
+        Self { db, sweep: Sweep::default(), sink }
     }
 
     /// Reads `entry` if the walk has not done so: it is about to be changed or dropped.
     pub fn capture(&self, hash: u64, entry: &mut Entry) {
-        if !self.is_behind(hash) && !entry.is_marked() {
+        if !self.sweep.is_past(hash) && !entry.is_marked() {
             self.sink.with(|sink| sink.entry(self.db, entry));
             entry.set_marked(true);
         }
@@ -82,21 +78,18 @@ impl TableWalk {
 
     /// Marks an entry that is younger than the cut, if the walk would come by it.
     pub fn pass_over(&self, hash: u64, entry: &mut Entry) {
-        entry.set_marked(!self.is_behind(hash));
+        entry.set_marked(!self.sweep.is_past(hash));
     }
 
     /// Reads entries until `budget` is used up; whether the table is done.
     pub fn step(&mut self, table: &mut Table, budget: &mut usize) -> bool {
-        let Self { db, cursor, sink } = self;
-        let mut done = false;
-        let mut guard = sink.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut guard = self.sink.0.lock().unwrap_or_else(PoisonError::into_inner);
         match guard.as_mut() {
             Some(sink) => {
-                done |= table.sweep(cursor, budget, &mut |entry| sink.entry(*db, entry));
+                table.sweep(&mut self.sweep, budget, &mut |entry| sink.entry(self.db, entry))
             }
-            None => done |= table.sweep(cursor, budget, &mut |_| {}),
+            None => table.sweep(&mut self.sweep, budget, &mut |_| {}),
         }
-        done
     }
 }
 
