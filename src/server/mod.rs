@@ -1,4 +1,8 @@
 //! Configuration, start, stop, supervision and the administrative commands.
 
 pub mod config;
+pub mod histogram;
+pub mod latency;
 pub mod logging;
+pub mod slowlog;
+pub mod stats;
