@@ -3,10 +3,12 @@
 //! Everything read here may be damaged or hostile: nothing is allocated because a length says so,
 //! and an error names the position in the file. Checksums are compared before bytes are decoded.
 
+pub mod background;
 pub mod block;
 pub mod codec;
 pub mod crc64;
 mod cursor;
+pub mod digest;
 pub mod dump;
 pub mod error;
 pub mod header;

@@ -1,0 +1,224 @@
+//! A snapshot written beside the commands: the walk encodes entries into blocks on the executor, a
+//! thread compresses, checksums, writes, syncs and reads back.
+//!
+//! Memory is bounded: a few blocks are on their way to the thread at most. The one who steps the walk
+//! should do no step while [`SnapshotTask::is_behind`]; entries captured because they are about to
+//! change cannot wait for that, so a full queue makes them wait for the disk.
+//!
+//! The file gets its end only if as many entries came as the databases held at the cut: a walk given
+//! up half-way leaves no file that could be taken for a whole one.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::thread::{self, JoinHandle};
+
+use super::block::BlockBuilder;
+use super::error::RdbError;
+use super::header::{DatabaseSize, Header};
+use super::snapshot::{Progress, SnapshotFile};
+use super::writer::{SnapshotWriter, Written};
+use crate::keyspace::{Entry, WalkSink};
+use crate::storage::{OpenMode, Storage};
+
+/// Blocks that may wait for the thread.
+const QUEUE_LEN: usize = 4;
+/// With this many waiting, the walk should pause.
+const BEHIND_LEN: usize = 2;
+
+enum Message {
+    Header(Box<Header>),
+    Block(BlockBuilder),
+    /// All entries have come.
+    End,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    waiting: AtomicUsize,
+    entries: AtomicU64,
+    written_len: AtomicU64,
+}
+
+/// The walk's side: encodes entries. Dropping it ends the snapshot.
+#[derive(Debug)]
+pub struct SnapshotSink {
+    /// Taken by the first block.
+    header: Option<Box<Header>>,
+    block: BlockBuilder,
+    entries_expected: u64,
+    entries: u64,
+    /// `None` once the thread is gone: there is no use in encoding any more.
+    sender: Option<SyncSender<Message>>,
+    spare: Receiver<BlockBuilder>,
+    shared: Arc<Shared>,
+}
+
+/// The starter's side: how far the snapshot is, and what became of it.
+#[derive(Debug)]
+pub struct SnapshotTask {
+    thread: JoinHandle<Result<Written, RdbError>>,
+    shared: Arc<Shared>,
+}
+
+/// Begins a snapshot in the file `path`, created or cut to nothing; it is a temporary name. The sink
+/// is for [`Keyspace::begin_walk`](crate::keyspace::Keyspace::begin_walk), which also tells it the sizes
+/// of the databases: those in `header` are ignored.
+pub fn start(
+    storage: Arc<dyn Storage>,
+    path: &Path,
+    mut header: Header,
+    compress: bool,
+) -> Result<(SnapshotSink, SnapshotTask), RdbError> {
+    header.databases.clear();
+    let shared = Arc::new(Shared::default());
+    let (sender, receiver) = sync_channel(QUEUE_LEN);
+    let (spare_sender, spare) = channel();
+    let worker = Worker {
+        storage,
+        path: path.to_path_buf(),
+        compress,
+        receiver,
+        spare: spare_sender,
+        shared: Arc::clone(&shared),
+    };
+    let thread = thread::Builder::new().name("snapshot".into()).spawn(move || worker.run())?;
+    let sink = SnapshotSink {
+        header: Some(Box::new(header)),
+        block: BlockBuilder::new(),
+        entries_expected: 0,
+        entries: 0,
+        sender: Some(sender),
+        spare,
+        shared: Arc::clone(&shared),
+    };
+    Ok((sink, SnapshotTask { thread, shared }))
+}
+
+impl SnapshotTask {
+    /// Whether so many blocks wait for the disk that the walk should pause.
+    pub fn is_behind(&self) -> bool {
+        self.shared.waiting.load(Ordering::Relaxed) >= BEHIND_LEN
+    }
+
+    /// Entries encoded so far.
+    pub fn entries(&self) -> u64 {
+        self.shared.entries.load(Ordering::Relaxed)
+    }
+
+    /// Bytes written so far.
+    pub fn written_len(&self) -> u64 {
+        self.shared.written_len.load(Ordering::Relaxed)
+    }
+
+    /// Whether [`SnapshotTask::finish`] returns at once: the file is whole, durable and verified, or
+    /// it failed.
+    pub fn is_finished(&self) -> bool {
+        self.thread.is_finished()
+    }
+
+    /// Waits for the file to be whole, durable and read back. The sink has to be gone, or this waits
+    /// for ever. [`RdbError::Stopped`] says that the walk was given up. The file's name is not yet
+    /// durable; after an error the file is the caller's to remove.
+    pub fn finish(self) -> Result<Written, RdbError> {
+        self.thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    }
+}
+
+impl SnapshotSink {
+    fn send(&mut self, message: Message) {
+        if let Some(sender) = &self.sender
+            && sender.send(message).is_err()
+        {
+            self.sender = None;
+        }
+    }
+
+    fn send_block(&mut self) {
+        if let Some(header) = self.header.take() {
+            self.send(Message::Header(header));
+        }
+        let empty = self.spare.try_recv().unwrap_or_default();
+        let full = std::mem::replace(&mut self.block, empty);
+        self.shared.waiting.fetch_add(1, Ordering::Relaxed);
+        self.send(Message::Block(full));
+    }
+}
+
+impl WalkSink for SnapshotSink {
+    fn database(&mut self, db: usize, keys: usize, expires: usize) {
+        let (db, keys, expires) = (db as u32, keys as u64, expires as u64);
+        self.entries_expected += keys;
+        if let Some(header) = &mut self.header {
+            header.databases.push(DatabaseSize { db, keys, expires });
+        }
+    }
+
+    fn entry(&mut self, db: usize, entry: &Entry) {
+        if self.sender.is_none() {
+            return;
+        }
+        self.entries += 1;
+        self.shared.entries.store(self.entries, Ordering::Relaxed);
+        self.block.push(db as u32, entry.key(), entry.value(), entry.expire_ms());
+        if self.block.is_full() {
+            self.send_block();
+        }
+    }
+}
+
+impl Drop for SnapshotSink {
+    fn drop(&mut self) {
+        if self.entries == self.entries_expected {
+            self.send_block();
+            self.send(Message::End);
+        }
+    }
+}
+
+struct Worker {
+    storage: Arc<dyn Storage>,
+    path: PathBuf,
+    compress: bool,
+    receiver: Receiver<Message>,
+    spare: Sender<BlockBuilder>,
+    shared: Arc<Shared>,
+}
+
+impl Worker {
+    fn run(self) -> Result<Written, RdbError> {
+        let written = self.write()?;
+        let mapping = self.storage.map(&self.path)?;
+        let file = SnapshotFile::open(mapping.bytes())?;
+        let contents = file.verify(1, &Progress::new())?;
+        let read = (contents.len, contents.entries, contents.blocks);
+        if read != (written.len, written.entries, written.blocks) {
+            return Err(RdbError::malformed(0, "the file read back is not the one written"));
+        }
+        Ok(written)
+    }
+
+    fn write(&self) -> Result<Written, RdbError> {
+        let file = self.storage.open(&self.path, OpenMode::Truncate)?;
+        let Ok(Message::Header(header)) = self.receiver.recv() else {
+            return Err(RdbError::Stopped);
+        };
+        let mut writer = SnapshotWriter::begin(file, &header, self.compress)?;
+        drop(header);
+        loop {
+            match self.receiver.recv() {
+                Ok(Message::Block(mut block)) => {
+                    self.shared.waiting.fetch_sub(1, Ordering::Relaxed);
+                    writer.write_block(&mut block)?;
+                    self.shared.written_len.store(writer.written_len(), Ordering::Relaxed);
+                    block.clear();
+                    // Nobody takes it back once the walk is over.
+                    drop(self.spare.send(block));
+                }
+                Ok(Message::End) => return writer.finish(),
+                Ok(Message::Header(_)) | Err(_) => return Err(RdbError::Stopped),
+            }
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! `DEBUG DIGEST` and `DEBUG DIGEST-VALUE`: a fingerprint of a dataset, equal to that of Redis.
+//!
+//! ```text
+//! fold(d, bytes) = d xor SHA1(bytes)          order does not matter
+//! mix(d, bytes)  = SHA1(fold(d, bytes))       order matters
+//! value:    mix(d, type as 4 bytes, big-endian), mix(d, string), and if it expires fold(d, "!!expire!!")
+//! key:      mix(0, key), then its value
+//! dataset:  d = 0; for each database with keys: mix(d, its number as 4 bytes, big-endian), then
+//!           fold(d, digest) for each key
+//! ```
+//! When a key expires does not count, only that it does.
+
+use sha1::{Digest as _, Sha1};
+
+use crate::keyspace::{Entry, Keyspace, ValueRef};
+
+/// Length of a digest, in bytes; clients see it as hexadecimal digits.
+pub const DIGEST_LEN: usize = 20;
+
+const STRING: u32 = 0;
+const EXPIRES: &[u8] = b"!!expire!!";
+
+/// A digest; all zeros is that of nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Digest([u8; DIGEST_LEN]);
+
+impl Digest {
+    fn fold(&mut self, bytes: &[u8]) {
+        for (byte, hashed) in self.0.iter_mut().zip(Sha1::digest(bytes)) {
+            *byte ^= hashed;
+        }
+    }
+
+    fn mix(&mut self, bytes: &[u8]) {
+        self.fold(bytes);
+        self.0 = Sha1::digest(self.0).into();
+    }
+
+    fn mix_value(&mut self, entry: &Entry) {
+        match entry.value() {
+            value @ (ValueRef::Int(_) | ValueRef::Bytes(_)) => {
+                self.mix(&STRING.to_be_bytes());
+                value.with_bytes(|bytes| self.mix(bytes));
+            }
+        }
+        if entry.expire_ms().is_some() {
+            self.fold(EXPIRES);
+        }
+    }
+
+    /// The digest of an entry's value, as `DEBUG DIGEST-VALUE` gives it.
+    pub fn of_value(entry: &Entry) -> Self {
+        let mut digest = Self::default();
+        digest.mix_value(entry);
+        digest
+    }
+
+    /// The digest of all databases, as `DEBUG DIGEST` gives it.
+    pub fn of_keyspace(keyspace: &Keyspace) -> Self {
+        let mut digest = Self::default();
+        for (index, db) in (0u32..).zip((0..keyspace.databases()).map(|i| keyspace.db(i))) {
+            if db.is_empty() {
+                continue;
+            }
+            digest.mix(&index.to_be_bytes());
+            for entry in db.iter() {
+                let mut of_key = Self::default();
+                of_key.mix(entry.key());
+                of_key.mix_value(entry);
+                digest.fold(&of_key.0);
+            }
+        }
+        digest
+    }
+}
+
+impl std::fmt::Display for Digest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digests_of_redis_7_0() {
+        let mut keyspace = Keyspace::new(16, 1);
+        assert_eq!(Digest::of_keyspace(&keyspace), Digest::default());
+        let mut set = |db: usize, key: &[u8], value: &[u8], expire_ms| {
+            let hash = keyspace.hash(key);
+            keyspace.db_mut(db).insert(hash, key, ValueRef::from_string(value), expire_ms);
+        };
+        set(0, b"a", b"hello", None);
+        set(0, b"b", b"17", Some(4_102_444_800_000));
+        set(9, b"a", b"", None);
+        let value = |key: &[u8]| {
+            let entry = keyspace.db(0).get(keyspace.hash(key), key);
+            entry.map(|entry| Digest::of_value(entry).to_string()).unwrap_or_default()
+        };
+        assert_eq!(value(b"a"), "36b23a1456b2dce2c3ed252c456761301dba8060");
+        assert_eq!(value(b"b"), "5b602a1cb0a4e3e07c36aaa97226baeacbc46b49");
+        assert_eq!(
+            Digest::of_keyspace(&keyspace).to_string(),
+            "933299f4c72caa4a8f3b1b9cfd27e1a165dac4aa"
+        );
+    }
+}
