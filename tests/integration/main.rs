@@ -1,1 +1,3 @@
 //! Tests over sockets and processes: see tests/README.md.
+
+mod rdb_fixtures;

@@ -2,5 +2,6 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
 
 mod keyspace;
+mod rdb;
 mod resp;
 mod storage;
