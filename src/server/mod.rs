@@ -2,6 +2,7 @@
 
 pub mod config;
 pub mod histogram;
+pub mod info;
 pub mod latency;
 pub mod logging;
 pub mod slowlog;
