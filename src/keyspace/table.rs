@@ -38,8 +38,9 @@ const CELLS_PER_SEGMENT_MAX: usize = 64;
 const CHUNK_LEN: usize = 256;
 /// Bits of the hash that a scan position does not show, so that it stays below 2^53.
 const POSITION_SHIFT: u32 = 12;
-/// Segments that one call of `scan` looks into at most.
-const SCAN_SEGMENTS_MAX: usize = 64;
+/// Batches (parts of a segment) that one call of `scan` looks through at least, before it returns
+/// fewer entries than it was asked for.
+const SCAN_BATCHES_MIN: usize = 64;
 /// How far ahead entries are prefetched when a segment is gone through.
 const LOOKAHEAD: usize = 16;
 
@@ -428,36 +429,53 @@ impl Table {
 
     /// See [`Db::scan`](super::Db::scan).
     pub fn scan(&self, cursor: u64, count: usize, f: &mut dyn FnMut(&Entry)) -> u64 {
-        if cursor > position(u64::MAX) {
-            return 0;
-        }
+        let count = count.max(1);
         let mut seen = 0;
-        let mut found: Vec<&Entry> = Vec::new();
-        let mut group: Vec<(u64, &Entry)> = Vec::new();
-        let segments = self.segments_from(cursor << POSITION_SHIFT);
-        for (visited, (first, segment)) in segments.enumerate() {
-            if first > 0 && (seen >= count || visited == SCAN_SEGMENTS_MAX) {
-                return position(first);
+        let mut from = cursor;
+        for _ in 0..count.max(SCAN_BATCHES_MIN) {
+            if from > position(u64::MAX) {
+                return 0;
             }
-            let tag_min = tag_of(cursor << POSITION_SHIFT);
-            found.clear();
-            found.extend(segment.slots.iter().filter(|e| e.tag() >= tag_min));
-            found.sort_unstable_by_key(|e| e.tag());
-            for same_tag in found.chunk_by(|a, b| a.tag() == b.tag()) {
-                let place = |e: &&Entry| position(self.hasher.hash(e.key()));
-                group.clear();
-                group.extend(same_tag.iter().map(|e| (place(e), *e)).filter(|p| p.0 >= cursor));
-                group.sort_unstable_by_key(|p| p.0);
-                for same_place in group.chunk_by(|a, b| a.0 == b.0) {
-                    if seen > 0 && seen >= count {
-                        return same_place[0].0;
-                    }
-                    seen += same_place.len();
-                    same_place.iter().for_each(|p| f(p.1));
+            let Some((batch, next)) = self.scan_batch(from, count - seen) else { return 0 };
+            for same_place in batch.chunk_by(|a, b| a.0 == b.0) {
+                if seen >= count {
+                    return same_place[0].0;
                 }
+                seen += same_place.len();
+                same_place.iter().for_each(|found| f(found.1));
+            }
+            from = next;
+            if seen >= count {
+                break;
             }
         }
-        0
+        if from > position(u64::MAX) { 0 } else { from }
+    }
+
+    /// The entries at positions from `from` on, in order, and the position up to which they are all:
+    /// the end of the segment, or as far as about `want` entries reach. Only these are looked at, for
+    /// the tags order them before the keys are read.
+    fn scan_batch(&self, from: u64, want: usize) -> Option<(Vec<(u64, &Entry)>, u64)> {
+        let first = from << POSITION_SHIFT;
+        let segment = self.segment_of(first)?;
+        let tag_min = tag_of(first);
+        let mut found: Vec<&Entry> = segment.slots.iter().filter(|e| e.tag() >= tag_min).collect();
+        let mut next = match next_hash(first_hash(first, segment.depth), segment.depth) {
+            Some(hash) => position(hash),
+            None => position(u64::MAX) + 1,
+        };
+        if want < found.len() {
+            let tag_max = found.select_nth_unstable_by_key(want, |e| e.tag()).1.tag();
+            found.retain(|e| e.tag() <= tag_max);
+            let next_tag = (u64::from(tag_max) + 1) << (64 - TAG_BITS - POSITION_SHIFT);
+            next = next.min(next_tag);
+        }
+        found.iter().for_each(|entry| prefetch(entry.address()));
+        let place = |e: &Entry| position(self.hasher.hash(e.key()));
+        let mut batch: Vec<_> = found.into_iter().map(|e| (place(e), e)).collect();
+        batch.retain(|found| found.0 >= from);
+        batch.sort_unstable_by_key(|found| found.0);
+        Some((batch, next))
     }
 
     /// Hands unmarked entries to `f`, from where `sweep` stands, until `budget` is used up; whether

@@ -34,7 +34,7 @@ enum Op {
 
 fn key(number: u16) -> Vec<u8> {
     // A few long keys among short ones.
-    if number % 17 == 0 {
+    if number.is_multiple_of(17) {
         format!("key:{number}:{}", "x".repeat(usize::from(number % 500))).into_bytes()
     } else {
         number.to_string().into_bytes()

@@ -1,0 +1,175 @@
+//! The keyspace alone: lookups and inserts with a million keys, the memory a key takes, the longest
+//! single insert while a database grows, and the cost of a step of SCAN and of the snapshot walk.
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use criterion::{BatchSize, Criterion, Throughput};
+use vellum::keyspace::{Entry, Keyspace, ValueRef, WalkSink};
+
+const KEYS: u64 = 1_000_000;
+const BATCH: usize = 64;
+
+/// Writes a key as redis-benchmark names them: 16 bytes.
+fn write_key(out: &mut [u8; 16], number: u64) -> &[u8] {
+    *out = *b"key:000000000000";
+    let mut rest = number;
+    for digit in out[4..].iter_mut().rev() {
+        *digit = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+    out
+}
+
+fn insert(keyspace: &mut Keyspace, number: u64, value: &[u8]) {
+    let mut key = [0; 16];
+    let key = write_key(&mut key, number);
+    let hash = keyspace.hash(key);
+    keyspace.db_mut(0).insert(hash, key, ValueRef::Bytes(value), None);
+}
+
+fn filled(keys: u64, value: &[u8]) -> Keyspace {
+    let mut keyspace = Keyspace::new(1, 42);
+    (0..keys).for_each(|number| insert(&mut keyspace, number, value));
+    keyspace
+}
+
+/// Resident memory of this process, in bytes; 0 where the system does not say.
+fn resident_bytes() -> usize {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages: usize = statm.split(' ').nth(1).and_then(|word| word.parse().ok()).unwrap_or(0);
+    pages * 4096
+}
+
+/// Prints bytes a key and the longest single insert, for databases of several sizes.
+fn print_figures() {
+    println!("keys      value  counted B/key  resident B/key  longest insert  inserts/s");
+    for (keys, value_len) in
+        [(1_000_000, 64), (5_000_000, 64), (7_000_000, 64), (10_000_000, 64), (10_000_000, 3)]
+    {
+        let value = vec![b'v'; value_len];
+        let before = resident_bytes();
+        let mut keyspace = Keyspace::new(1, 42);
+        let mut longest = Duration::ZERO;
+        let begun = Instant::now();
+        let mut last = begun;
+        for number in 0..keys {
+            insert(&mut keyspace, number, &value);
+            let now = Instant::now();
+            longest = longest.max(now - last);
+            last = now;
+        }
+        let rate = keys as f64 / begun.elapsed().as_secs_f64();
+        let per_key = |bytes: usize| bytes as f64 / keys as f64;
+        println!(
+            "{keys:<9} {value_len:<6} {:<14.1} {:<15.1} {longest:<15?} {rate:.0}",
+            per_key(keyspace.memory_bytes()),
+            per_key(resident_bytes().saturating_sub(before)),
+        );
+    }
+}
+
+fn lookups(c: &mut Criterion) {
+    let mut keyspace = filled(KEYS, &[b'v'; 64]);
+    let mut group = c.benchmark_group("keyspace");
+    let mut rng = fastrand::Rng::with_seed(1);
+    let mut numbers = [0; BATCH];
+    let mut draw = move || {
+        numbers.iter_mut().for_each(|number| *number = rng.u64(..KEYS));
+        numbers
+    };
+    group.throughput(Throughput::Elements(BATCH as u64));
+    group.bench_function("get, one by one", |b| {
+        b.iter_batched(
+            &mut draw,
+            |numbers| {
+                for number in numbers {
+                    let mut key = [0; 16];
+                    let key = write_key(&mut key, number);
+                    let entry = keyspace.db(0).get(keyspace.hash(key), key);
+                    black_box(entry.map(|entry| entry.value().len()));
+                }
+            },
+            BatchSize::SmallInput,
+        );
+    });
+    group.bench_function("get, prefetched in batches of 64", |b| {
+        b.iter_batched(
+            &mut draw,
+            |numbers| {
+                let mut keys = [[0; 16]; BATCH];
+                let mut hashes = [0; BATCH];
+                for ((key, hash), number) in keys.iter_mut().zip(&mut hashes).zip(numbers) {
+                    *hash = keyspace.hash(write_key(key, number));
+                    keyspace.db(0).prefetch_bucket(*hash);
+                }
+                hashes.iter().for_each(|&hash| keyspace.db(0).prefetch_entry(hash));
+                for (key, &hash) in keys.iter().zip(&hashes) {
+                    let entry = keyspace.db(0).get(hash, key);
+                    black_box(entry.map(|entry| entry.value().len()));
+                }
+            },
+            BatchSize::SmallInput,
+        );
+    });
+    group.bench_function("set over, one by one", |b| {
+        b.iter_batched(
+            &mut draw,
+            |numbers| numbers.iter().for_each(|&n| insert(&mut keyspace, n, &[b'w'; 64])),
+            BatchSize::SmallInput,
+        );
+    });
+    group.throughput(Throughput::Elements(10));
+    group.bench_function("scan, count 10", |b| {
+        let mut cursor = 0;
+        b.iter(|| {
+            cursor = keyspace.db(0).scan(cursor, 10, &mut |entry| {
+                black_box(entry.key());
+            });
+        });
+    });
+    group.finish();
+}
+
+fn inserts(c: &mut Criterion) {
+    let mut group = c.benchmark_group("keyspace");
+    group.sample_size(10).throughput(Throughput::Elements(KEYS));
+    group.bench_function("insert a million keys", |b| {
+        b.iter_with_large_drop(|| filled(KEYS, &[b'v'; 64]));
+    });
+    group.finish();
+}
+
+struct Count(u64);
+
+impl WalkSink for Count {
+    fn database(&mut self, _: usize, _: usize, _: usize) {}
+
+    fn entry(&mut self, _: usize, entry: &Entry) {
+        self.0 += black_box(entry.value().len()) as u64;
+    }
+}
+
+fn walk(c: &mut Criterion) {
+    let mut keyspace = filled(KEYS, &[b'v'; 64]);
+    let mut group = c.benchmark_group("keyspace");
+    group.sample_size(10).throughput(Throughput::Elements(KEYS));
+    group.bench_function("walk a million keys in steps of 64", |b| {
+        b.iter(|| {
+            let begun = keyspace.begin_walk(Box::new(Count(0)));
+            while begun.is_ok() && !keyspace.walk_step(64) {}
+        });
+    });
+    group.finish();
+}
+
+fn main() {
+    let mut criterion = Criterion::default().configure_from_args();
+    if std::env::args().any(|arg| arg == "figures" || arg == "--bench") {
+        print_figures();
+    }
+    lookups(&mut criterion);
+    inserts(&mut criterion);
+    walk(&mut criterion);
+    criterion.final_summary();
+}
