@@ -20,6 +20,8 @@ pub struct Db {
     expires_len: usize,
     entry_bytes: usize,
     access: u32,
+    /// The epoch of entries made now.
+    epoch: u8,
     walk: Option<TableWalk>,
 }
 
@@ -38,6 +40,7 @@ impl Db {
             expires_len: 0,
             entry_bytes: 0,
             access: 0,
+            epoch: 0,
             walk: None,
         }
     }
@@ -66,7 +69,7 @@ impl Db {
     pub fn get_mut(&mut self, hash: u64, key: &[u8]) -> Option<EntryMut<'_>> {
         let entry = self.table.get_mut(hash, key)?;
         if let Some(walk) = &self.walk {
-            walk.capture(hash, entry);
+            walk.capture(entry);
         }
         Some(EntryMut { entry, entry_bytes: &mut self.entry_bytes })
     }
@@ -90,9 +93,7 @@ impl Db {
         }
         let mut entry = Entry::new(hash, key, value.into(), expire_ms);
         entry.set_access(access);
-        if let Some(walk) = &self.walk {
-            walk.pass_over(hash, &mut entry);
-        }
+        entry.set_epoch(self.epoch);
         self.entry_bytes += entry.memory_bytes();
         self.table.insert_new(hash, entry);
         self.reindex(hash, None, expire_ms);
@@ -106,11 +107,10 @@ impl Db {
 
     /// Removes `key` and hands its entry out, to be looked at or dropped elsewhere.
     pub fn take(&mut self, hash: u64, key: &[u8]) -> Option<Entry> {
-        let mut entry = self.table.remove(hash, key, self.walk.is_none())?;
+        let mut entry = self.table.remove(hash, key)?;
         if let Some(walk) = &self.walk {
-            walk.capture(hash, &mut entry);
+            walk.capture(&mut entry);
         }
-        entry.set_marked(false);
         self.entry_bytes -= entry.memory_bytes();
         self.reindex(hash, entry.expire_ms(), None);
         Some(entry)
@@ -208,11 +208,21 @@ impl Db {
         self.access = word;
     }
 
-    pub(super) fn begin_walk(&mut self, db: usize, sink: &SharedSink) {
+    pub(super) fn begin_walk(&mut self, db: usize, epoch: u8, sink: &SharedSink) {
+        self.epoch = epoch;
         if !self.is_empty() {
             sink.with(|sink| sink.database(db, self.len(), self.expires_len));
-            self.walk = Some(TableWalk::new(db, sink.clone()));
+            self.walk = Some(TableWalk::new(db, epoch, sink.clone()));
         }
+    }
+
+    pub(super) fn cancel_walk(&mut self) {
+        self.walk = None;
+    }
+
+    /// Brings all entries to the epoch of those made now.
+    pub(super) fn forget_epochs(&mut self) {
+        self.table.set_epochs(self.epoch);
     }
 
     /// Walks on; whether this database is done.

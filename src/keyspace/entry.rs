@@ -2,11 +2,11 @@
 //!
 //! ```text
 //! Entry, the 8 bytes that stand in a table slot
-//!   63           48 47                                          3 2   1    0
-//!  +---------------+---------------------------------------------+-----+------+
-//!  | tag           | address of the block                        | 0 0 | mark |
-//!  +---------------+---------------------------------------------+-----+------+
-//!   tag: top bits of the key's hash      mark: see `walk`
+//!   63           48 47                                         4 3      0
+//!  +---------------+--------------------------------------------+--------+
+//!  | tag           | address of the block                       | epoch  |
+//!  +---------------+--------------------------------------------+--------+
+//!   tag: top bits of the key's hash      epoch: see `walk`
 //!
 //! block
 //!  +---------+---------+-----------+-------------+-------------+-----------+-----+--------------+
@@ -32,11 +32,14 @@ use super::value::{NewValue, ValueRef};
 const INLINE_LEN_MAX: usize = 1024;
 /// Bits of the hash that stand beside the address.
 pub(super) const TAG_BITS: u32 = 16;
+/// Number of different epochs.
+pub(super) const EPOCHS: u8 = EPOCH_MASK as u8 + 1;
 
 const ADDRESS_BITS: u32 = 64 - TAG_BITS;
-const MARK: usize = 1;
-const ADDRESS_MASK: usize = ((1 << ADDRESS_BITS) - 1) & !7;
-const ALIGN: usize = 8;
+const EPOCH_MASK: usize = 0b1111;
+const ADDRESS_MASK: usize = ((1 << ADDRESS_BITS) - 1) & !EPOCH_MASK;
+/// What common allocators give to every block anyway.
+const ALIGN: usize = EPOCH_MASK + 1;
 
 const HEAD_LEN: usize = size_of::<Head>();
 const WORD_LEN: usize = size_of::<u64>();
@@ -54,7 +57,7 @@ const HAS_LONG_KEY: u32 = 1 << 27;
 const CHANGED_IN_PART: u32 = 1 << 28;
 
 const _: () = assert!(size_of::<usize>() == 8, "a tagged pointer needs 64 bits");
-const _: () = assert!(align_of::<Vec<u8>>() <= ALIGN && VEC_LEN.is_multiple_of(ALIGN));
+const _: () = assert!(align_of::<Vec<u8>>() <= WORD_LEN && VEC_LEN.is_multiple_of(WORD_LEN));
 const _: () = assert!(INLINE_LEN_MAX <= u16::MAX as usize);
 
 /// How the value is kept.
@@ -179,24 +182,19 @@ pub struct Entry(NonNull<u8>);
 unsafe impl Send for Entry {}
 
 impl Entry {
-    /// An entry for `key`, whose hash is `hash`.
+    /// An entry for `key`, whose hash is `hash`, of epoch 0.
     pub(super) fn new(
         hash: u64,
         key: &[u8],
         mut value: NewValue<'_>,
         expire_ms: Option<u64>,
     ) -> Self {
+        let block = Self::build(0, key, Stored::of(&mut value), expire_ms);
         let tag = (hash >> ADDRESS_BITS) as usize;
-        Self::build(tag, 0, key, Stored::of(&mut value), expire_ms)
+        Self(block.map_addr(|address| address | tag << ADDRESS_BITS))
     }
 
-    fn build(
-        tag: usize,
-        access: u32,
-        key: &[u8],
-        stored: Stored<'_>,
-        expire_ms: Option<u64>,
-    ) -> Self {
+    fn build(access: u32, key: &[u8], stored: Stored<'_>, expire_ms: Option<u64>) -> NonNull<u8> {
         let short_key = u16::try_from(key.len()).ok().filter(|&len| len != LONG_KEY);
         let mut meta = access & ACCESS_MASK | stored.kind() as u32;
         if expire_ms.is_some() {
@@ -231,12 +229,13 @@ impl Entry {
                 at.add(head.vec_at()).cast::<Vec<u8>>().write(bytes);
             }
         }
-        Self(Self::tagged(block, tag))
+        checked(block)
     }
 
-    fn tagged(block: NonNull<u8>, tag: usize) -> NonNull<u8> {
-        assert!(block.addr().get() & !ADDRESS_MASK == 0, "addresses have 48 bits");
-        block.map_addr(|address| address | tag << ADDRESS_BITS)
+    /// The entry with its block moved to `block`; the old one is the caller's.
+    fn move_to(&mut self, block: NonNull<u8>) {
+        let beside = self.0.addr().get() & !ADDRESS_MASK;
+        self.0 = block.map_addr(|address| address | beside);
     }
 
     fn block(&self) -> *mut u8 {
@@ -381,14 +380,20 @@ impl Entry {
         self.block().addr()
     }
 
+    /// The epoch of the last snapshot walk that has read this entry or is older than it.
     #[inline]
-    pub(super) fn is_marked(&self) -> bool {
-        self.0.addr().get() & MARK != 0
+    pub(super) fn epoch(&self) -> u8 {
+        (self.0.addr().get() & EPOCH_MASK) as u8
     }
 
-    pub(super) fn set_marked(&mut self, marked: bool) {
-        self.0 =
-            self.0.map_addr(|address| if marked { address | MARK } else { clear_mark(address) });
+    /// Sets the epoch, which is below [`EPOCHS`].
+    #[inline]
+    pub(super) fn set_epoch(&mut self, epoch: u8) {
+        let change = (self.0.addr().get() ^ usize::from(epoch)) & EPOCH_MASK;
+        let address = |address: usize| address ^ change;
+        if let Some(changed) = NonNull::new(self.0.as_ptr().map_addr(address)) {
+            self.0 = changed;
+        }
     }
 
     /// Sets the value; it counts as set as a whole.
@@ -422,10 +427,21 @@ impl Entry {
 
     /// Moves to a new block with another kind of value.
     fn rebuild(&mut self, stored: Stored<'_>) {
-        let (tag, marked) = (usize::from(self.tag()), self.is_marked());
-        let mut rebuilt = Self::build(tag, self.access(), self.key(), stored, self.expire_ms());
-        rebuilt.set_marked(marked);
-        *self = rebuilt;
+        let block = Self::build(self.access(), self.key(), stored, self.expire_ms());
+        self.free();
+        self.move_to(block);
+    }
+
+    /// Frees the block and what it owns; the entry then needs another one, or is gone.
+    fn free(&mut self) {
+        let head = self.head();
+        let len = block_len(self.content_len(head));
+        if let Some(bytes) = self.long_mut(head) {
+            // SAFETY: the `Vec` is initialised and not used again.
+            unsafe { ptr::drop_in_place(bytes) }
+        }
+        // SAFETY: the block was allocated with this layout and is not used again.
+        unsafe { alloc::dealloc(self.block(), layout(len)) }
     }
 
     /// Makes the room after the key `value_len` bytes, keeping what fits; the new bytes are not
@@ -449,9 +465,7 @@ impl Entry {
         // SAFETY: the block was allocated with this layout; `after` is not zero.
         let block = unsafe { alloc::realloc(self.block(), layout(before), after) };
         let Some(block) = NonNull::new(block) else { alloc::handle_alloc_error(layout(after)) };
-        let marked = self.is_marked();
-        self.0 = Self::tagged(block, usize::from(self.tag()));
-        self.set_marked(marked);
+        self.move_to(checked(block));
     }
 
     /// Sets or clears the time at which the key expires.
@@ -511,20 +525,15 @@ impl Entry {
     }
 }
 
-fn clear_mark(address: std::num::NonZero<usize>) -> std::num::NonZero<usize> {
-    std::num::NonZero::new(address.get() & !MARK).unwrap_or(address)
+/// The block, of whose address 16 bits at the top and 4 at the bottom are free for other use.
+fn checked(block: NonNull<u8>) -> NonNull<u8> {
+    assert!(block.addr().get() & !ADDRESS_MASK == 0, "addresses have 48 bits");
+    block
 }
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        let head = self.head();
-        let len = block_len(self.content_len(head));
-        if let Some(bytes) = self.long_mut(head) {
-            // SAFETY: the `Vec` is initialised and not used again.
-            unsafe { ptr::drop_in_place(bytes) }
-        }
-        // SAFETY: the block was allocated with this layout and is not used again.
-        unsafe { alloc::dealloc(self.block(), layout(len)) }
+        self.free();
     }
 }
 
@@ -560,7 +569,7 @@ mod tests {
                     assert_eq!(entry.value(), ValueRef::Bytes(&value));
                     assert_eq!(entry.expire_ms(), expire_ms);
                     assert_eq!(entry.tag(), 0xfedc);
-                    assert!(!entry.is_marked());
+                    assert_eq!(entry.epoch(), 0);
                 }
             }
         }
@@ -575,7 +584,7 @@ mod tests {
             for second in &values {
                 let mut entry = Entry::new(HASH, b"key", first.clone(), None);
                 entry.set_access(0x00ab_cdef);
-                entry.set_marked(true);
+                entry.set_epoch(11);
                 entry.set_value(second.clone());
                 let expected = match second {
                     NewValue::Int(number) => ValueRef::Int(*number),
@@ -588,7 +597,7 @@ mod tests {
                 entry.set_expire_ms(Some(6));
                 assert_eq!(entry.value(), expected);
                 assert_eq!((entry.key(), entry.expire_ms()), (&b"key"[..], Some(6)));
-                assert_eq!((entry.access(), entry.is_marked()), (0x00ab_cdef, true));
+                assert_eq!((entry.access(), entry.epoch()), (0x00ab_cdef, 11));
                 assert_eq!(entry.tag(), 0xfedc);
             }
         }

@@ -19,6 +19,7 @@ pub use hash::KeyHasher;
 pub use value::{NewValue, Value, ValueRef, parse_int};
 pub use walk::{Garbage, WalkActive, WalkSink};
 
+use entry::EPOCHS;
 use walk::{Retired, SharedSink};
 
 /// All databases of a server.
@@ -27,7 +28,10 @@ pub struct Keyspace {
     databases: Vec<Db>,
     hasher: KeyHasher,
     retired: Vec<Retired>,
-    walk: Option<SharedSink>,
+    epoch: u8,
+    /// Epochs other than the current one that entries may be in: of walks that were given up.
+    epochs_lingering: u8,
+    is_walking: bool,
     garbage: Garbage,
 }
 
@@ -39,7 +43,9 @@ impl Keyspace {
             databases: (0..databases).map(|_| Db::new(hasher.clone())).collect(),
             hasher,
             retired: Vec::new(),
-            walk: None,
+            epoch: 0,
+            epochs_lingering: 0,
+            is_walking: false,
             garbage: Garbage::default(),
         }
     }
@@ -114,20 +120,25 @@ impl Keyspace {
     /// Starts a walk: `sink` gets the content that the databases have now, entry by entry, as
     /// [`Keyspace::walk_step`] is called and as entries are about to change.
     pub fn begin_walk(&mut self, sink: Box<dyn WalkSink>) -> Result<(), WalkActive> {
-        if self.walk.is_some() {
+        if self.is_walking {
             return Err(WalkActive);
         }
+        if self.epochs_lingering + 1 == EPOCHS {
+            self.databases.iter_mut().for_each(Db::forget_epochs);
+            self.epochs_lingering = 0;
+        }
+        self.epoch = (self.epoch + 1) % EPOCHS;
         let sink = SharedSink::new(sink);
         for (index, db) in self.databases.iter_mut().enumerate() {
-            db.begin_walk(index, &sink);
+            db.begin_walk(index, self.epoch, &sink);
         }
-        self.walk = Some(sink);
+        self.is_walking = true;
         Ok(())
     }
 
     /// Whether a walk goes on.
     pub fn is_walking(&self) -> bool {
-        self.walk.is_some()
+        self.is_walking
     }
 
     /// Visits up to `entries` entries; whether the walk is done (also when there is none). The sink
@@ -141,22 +152,29 @@ impl Keyspace {
             }
             self.garbage.add_table(retired.table, retired.expiry);
         }
-        let done = self.databases.iter_mut().all(|db| db.walk_step(&mut budget));
-        if done && let Some(sink) = self.walk.take() {
-            drop(sink.take());
+        if !self.databases.iter_mut().all(|db| db.walk_step(&mut budget)) {
+            return false;
         }
-        done
+        if self.is_walking {
+            self.is_walking = false;
+            self.epochs_lingering = 0;
+        }
+        true
     }
 
-    /// Gives a walk up and drops its sink. Steps go on being needed until one says that all is done:
-    /// they clear what the walk has left.
+    /// Gives a walk up and drops its sink.
     pub fn cancel_walk(&mut self) {
-        if let Some(sink) = &self.walk {
-            drop(sink.take());
+        if self.is_walking {
+            self.is_walking = false;
+            self.epochs_lingering += 1;
+            self.databases.iter_mut().for_each(Db::cancel_walk);
+            for retired in self.retired.drain(..) {
+                self.garbage.add_table(retired.table, retired.expiry);
+            }
         }
     }
 
-    /// Memory that a finished walk has held back.
+    /// Memory that a walk, now finished or given up, has held back.
     pub fn take_garbage(&mut self) -> Garbage {
         std::mem::take(&mut self.garbage)
     }

@@ -100,18 +100,11 @@ impl Segment {
 /// How far a sweep over a table has come.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Sweep {
-    /// The first hash of the segment that the sweep is in: all before are done.
+    /// A hash in the segment that the sweep is in: all before are done.
     hash: u64,
     /// The next bucket in that segment, as long as the table's version stays the same.
     bucket: usize,
     version: u64,
-}
-
-impl Sweep {
-    /// Whether the sweep has left the segment of `hash` behind.
-    pub fn is_past(&self, hash: u64) -> bool {
-        hash < self.hash
-    }
 }
 
 /// Entries by the hash of their keys.
@@ -224,7 +217,7 @@ impl Table {
         self.len += 1;
     }
 
-    pub fn remove(&mut self, hash: u64, key: &[u8], may_merge: bool) -> Option<Entry> {
+    pub fn remove(&mut self, hash: u64, key: &[u8]) -> Option<Entry> {
         let tag = tag_of(hash);
         let number = *self.directory.get(self.cell(hash))?;
         let segment = self.segment_mut(number);
@@ -233,7 +226,7 @@ impl Table {
         let (entry, _) = found.ok()?.remove();
         self.len -= 1;
         if self.segment(number).slots.len() <= MERGE_LEN_MAX {
-            self.shrink(number, hash, may_merge);
+            self.shrink(number, hash);
         }
         Some(entry)
     }
@@ -339,10 +332,10 @@ impl Table {
 
     /// Gives memory back after a removal: the segment `number`, to which `hash` belongs, holds few
     /// entries. One step: it merges with its neighbour, or its slots shrink.
-    fn shrink(&mut self, number: u32, hash: u64, may_merge: bool) {
+    fn shrink(&mut self, number: u32, hash: u64) {
         let segment = self.segment(number);
         let (len, depth) = (segment.slots.len(), segment.depth);
-        if may_merge && depth > 0 {
+        if depth > 0 {
             let neighbour = self.directory[self.cell(hash ^ 1 << (64 - depth))];
             let other = self.segment(neighbour);
             if other.depth == depth && len + other.slots.len() <= MERGE_LEN_MAX {
@@ -478,12 +471,12 @@ impl Table {
         Some((batch, next))
     }
 
-    /// Hands unmarked entries to `f`, from where `sweep` stands, until `budget` is used up; whether
-    /// the end was reached. An entry is marked when handed out; marks are cleared behind the sweep.
-    /// While a sweep goes on, segments do not merge.
+    /// Hands entries of other epochs than `epoch` to `f`, which brings them there, from where `sweep`
+    /// stands, until `budget` (in entries) is used up; whether the end was reached.
     pub fn sweep(
         &mut self,
         sweep: &mut Sweep,
+        epoch: u8,
         budget: &mut usize,
         f: &mut dyn FnMut(&Entry),
     ) -> bool {
@@ -492,8 +485,7 @@ impl Table {
                 (sweep.bucket, sweep.version) = (0, self.version);
             }
             let segment = self.segment_mut(number);
-            let buckets = segment.slots.num_buckets();
-            while sweep.bucket < buckets {
+            while sweep.bucket < segment.slots.num_buckets() {
                 if *budget == 0 {
                     return false;
                 }
@@ -501,15 +493,15 @@ impl Table {
                     prefetch(ahead.address());
                 }
                 if let Some(entry) = segment.slots.get_bucket_mut(sweep.bucket)
-                    && !entry.is_marked()
+                    && entry.epoch() != epoch
                 {
                     f(entry);
-                    entry.set_marked(true);
+                    entry.set_epoch(epoch);
                     *budget -= 1;
                 }
                 sweep.bucket += 1;
             }
-            segment.slots.iter_mut().for_each(|entry| entry.set_marked(false));
+            // A segment costs something even where nothing is left to read.
             *budget = budget.saturating_sub(1);
             sweep.bucket = 0;
             let Some(next) = next_hash(first_hash(sweep.hash, segment.depth), segment.depth) else {
@@ -518,6 +510,13 @@ impl Table {
             sweep.hash = next;
         }
         true
+    }
+
+    /// Brings all entries to one epoch.
+    pub fn set_epochs(&mut self, epoch: u8) {
+        for segment in self.chunks.iter_mut().flatten() {
+            segment.slots.iter_mut().for_each(|entry| entry.set_epoch(epoch));
+        }
     }
 
     /// Starts to load the control bytes and the slots that `hash` leads to.

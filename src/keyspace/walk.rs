@@ -5,8 +5,11 @@
 //! has it read first; entries made after the cut are marked, and the walk passes over them. So what
 //! the sink gets is exactly what was there at the cut, each entry once.
 //!
-//! Marks: outside a walk no entry is marked. During one, an entry at or after the walk's position is
-//! marked when it was read early or is younger than the cut; the walk clears the mark when it passes.
+//! Each walk has an epoch, and every entry stands in one: an entry made since the walk began, or read
+//! by it, is in the walk's epoch; all others are in earlier ones. So one comparison of bits beside the
+//! pointer tells whether an entry has still to be read, and an abandoned walk leaves nothing to undo.
+//! Epochs are few. A walk that reaches its end leaves only its own; the epochs of abandoned ones
+//! linger, and before they run out all entries are brought to one.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -24,28 +27,22 @@ pub trait WalkSink: Send {
     fn entry(&mut self, db: usize, entry: &Entry);
 }
 
-/// A walk was asked for while another one goes on, or while an abandoned one is still being cleared.
+/// A walk was asked for while another one goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a snapshot walk is going on")]
 pub struct WalkActive;
 
-/// The sink as all databases share it; empty once the walk was given up.
+/// The sink as all databases share it.
 #[derive(Clone)]
-pub(super) struct SharedSink(Arc<Mutex<Option<Box<dyn WalkSink>>>>);
+pub(super) struct SharedSink(Arc<Mutex<Box<dyn WalkSink>>>);
 
 impl SharedSink {
     pub fn new(sink: Box<dyn WalkSink>) -> Self {
-        Self(Arc::new(Mutex::new(Some(sink))))
+        Self(Arc::new(Mutex::new(sink)))
     }
 
-    pub fn take(&self) -> Option<Box<dyn WalkSink>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-
-    pub fn with(&self, f: impl FnOnce(&mut dyn WalkSink)) {
-        if let Some(sink) = self.0.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
-            f(sink.as_mut());
-        }
+    pub fn with<R>(&self, f: impl FnOnce(&mut dyn WalkSink) -> R) -> R {
+        f(self.0.lock().unwrap_or_else(PoisonError::into_inner).as_mut())
     }
 }
 
@@ -55,41 +52,33 @@ impl std::fmt::Debug for SharedSink {
     }
 }
 
-/// How far the walk has come in one table.
+/// The walk over one table.
 #[derive(Debug)]
 pub(super) struct TableWalk {
     db: usize,
+    epoch: u8,
     sweep: Sweep,
     sink: SharedSink,
 }
 
 impl TableWalk {
-    pub fn new(db: usize, sink: SharedSink) -> Self {
-        Self { db, sweep: Sweep::default(), sink }
+    /// A walk of `epoch` over the table that database `db` has now.
+    pub fn new(db: usize, epoch: u8, sink: SharedSink) -> Self {
+        Self { db, epoch, sweep: Sweep::default(), sink }
     }
 
     /// Reads `entry` if the walk has not done so: it is about to be changed or dropped.
-    pub fn capture(&self, hash: u64, entry: &mut Entry) {
-        if !self.sweep.is_past(hash) && !entry.is_marked() {
+    pub fn capture(&self, entry: &mut Entry) {
+        if entry.epoch() != self.epoch {
             self.sink.with(|sink| sink.entry(self.db, entry));
-            entry.set_marked(true);
+            entry.set_epoch(self.epoch);
         }
-    }
-
-    /// Marks an entry that is younger than the cut, if the walk would come by it.
-    pub fn pass_over(&self, hash: u64, entry: &mut Entry) {
-        entry.set_marked(!self.sweep.is_past(hash));
     }
 
     /// Reads entries until `budget` is used up; whether the table is done.
     pub fn step(&mut self, table: &mut Table, budget: &mut usize) -> bool {
-        let mut guard = self.sink.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match guard.as_mut() {
-            Some(sink) => {
-                table.sweep(&mut self.sweep, budget, &mut |entry| sink.entry(self.db, entry))
-            }
-            None => table.sweep(&mut self.sweep, budget, &mut |_| {}),
-        }
+        let Self { db, epoch, sweep, sink } = self;
+        sink.with(|sink| table.sweep(sweep, *epoch, budget, &mut |entry| sink.entry(*db, entry)))
     }
 }
 
