@@ -5,5 +5,6 @@ pub mod histogram;
 pub mod info;
 pub mod latency;
 pub mod logging;
+pub mod process;
 pub mod slowlog;
 pub mod stats;
