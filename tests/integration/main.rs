@@ -1,5 +1,6 @@
 //! Tests over sockets and processes: see tests/README.md.
 
+mod config_files;
 #[cfg(feature = "interop")]
 mod interop_rdb;
 mod rdb_fixtures;
