@@ -3,6 +3,7 @@
 
 pub mod alloc;
 pub mod clock;
+pub mod extended;
 pub mod glob;
 pub mod limits;
 pub mod number;
