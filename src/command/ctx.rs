@@ -1,0 +1,246 @@
+//! What a command runs in: the keys, the frozen time, and where reply and effects go.
+//!
+//! Every lookup of a key goes through here, because a lookup is more than reading: it may delete an
+//! expired key (and log that first), it counts, and the reply gate hears of it.
+
+use super::access;
+use super::effects::Effects;
+use super::events::{Events, NotifyClasses};
+use super::table::Table;
+use super::touched::Touched;
+use crate::base::limits::BULK_LEN_MAX_DEFAULT;
+use crate::keyspace::{Db, Entry, EntryMut, Garbage, Keyspace, NewValue, ValueRef};
+use crate::resp::Reply;
+
+/// Whose command it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A client's: keys whose time has come are gone for it.
+    Client,
+    /// The master's, on a replica: it sees expired keys until the master deletes them.
+    Master,
+    /// The log's, during recovery: like [`Origin::Master`].
+    Replay,
+}
+
+/// The part of the configuration and of the server's role that commands depend on.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The server follows a master, which alone deletes expired keys.
+    pub is_replica: bool,
+    /// Expired keys are hidden but not deleted: writes are paused (`CLIENT PAUSE`).
+    pub expiry_paused: bool,
+    /// Expired keys are logged as `UNLINK` instead of `DEL` (`lazyfree-lazy-expire`).
+    pub lazyfree_lazy_expire: bool,
+    /// Longest string, in bytes (`proto-max-bulk-len`).
+    pub bulk_len_max: u64,
+    /// How keys are aged for eviction.
+    pub aging: access::Aging,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            is_replica: false,
+            expiry_paused: false,
+            lazyfree_lazy_expire: false,
+            bulk_len_max: BULK_LEN_MAX_DEFAULT,
+            aging: access::Aging::default(),
+        }
+    }
+}
+
+/// Whether a lookup counts as a use of the key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Use {
+    /// It does: the key is younger for eviction.
+    Counts,
+    /// It looks at the key's surroundings only (`TTL`, `TYPE`, `OBJECT`), or the client asked for it
+    /// (`CLIENT NO-TOUCH`).
+    Unnoticed,
+}
+
+/// All that a command may read and change.
+#[derive(Debug)]
+pub struct Ctx<'a> {
+    /// The databases.
+    pub keyspace: &'a mut Keyspace,
+    /// The selected database; it exists.
+    pub db: usize,
+    /// The time, frozen for the command (for the whole transaction), in ms since the Unix epoch.
+    pub now_ms: u64,
+    /// Where the reply goes.
+    pub reply: &'a mut Reply,
+    /// Where the effects go.
+    pub effects: &'a mut Effects,
+    /// Where the keys looked at go.
+    pub touched: &'a mut Touched,
+    /// Where changes are told.
+    pub events: &'a mut Events,
+    /// Memory to be freed on another thread.
+    pub garbage: &'a mut Vec<Garbage>,
+    /// Chance, seeded.
+    pub rng: &'a mut fastrand::Rng,
+    /// Whose command it is.
+    pub origin: Origin,
+    /// The client asked that its reads leave keys as old as they are.
+    pub no_touch: bool,
+    /// Configuration and role.
+    pub settings: &'a Settings,
+    /// All commands.
+    pub table: &'a Table,
+}
+
+impl Ctx<'_> {
+    /// The selected database.
+    pub fn database(&mut self) -> &mut Db {
+        self.keyspace.db_mut(self.db)
+    }
+
+    /// The hash of `key`, which is thereby touched.
+    pub fn hash(&mut self, key: &[u8]) -> u64 {
+        let hash = self.keyspace.hash(key);
+        self.touched.key(hash);
+        hash
+    }
+
+    /// Hands the entry of `key` to `f`, if there is one that has not expired.
+    pub fn read<R>(
+        &mut self,
+        key: &[u8],
+        usage: Use,
+        f: impl FnOnce(Option<&Entry>, &mut Reply) -> R,
+    ) -> R {
+        let hash = self.hash(key);
+        match self.keyspace.db(self.db).get(hash, key) {
+            Some(entry) if self.origin != Origin::Client || !entry.is_expired(self.now_ms) => {
+                self.events.hits += 1;
+                if usage == Use::Counts && !self.no_touch {
+                    self.settings.aging.touch(entry, self.now_ms, self.rng);
+                }
+                return f(Some(entry), self.reply);
+            }
+            Some(_) => self.delete_expired(self.db, hash, key, false),
+            None => {}
+        }
+        self.events.misses += 1;
+        self.events.notify(NotifyClasses::KEY_MISS, "keymiss", self.db, key);
+        f(None, self.reply)
+    }
+
+    /// Like [`read`](Self::read) for a command on strings: `f` gets the string.
+    pub fn read_string<R>(
+        &mut self,
+        key: &[u8],
+        f: impl FnOnce(Option<ValueRef<'_>>, &mut Reply) -> R,
+    ) -> R {
+        self.read(key, Use::Counts, |entry, reply| f(entry.map(Entry::value), reply))
+    }
+
+    /// Readies `key` for a change: an expired entry is deleted first. Returns the key's hash.
+    pub fn prepare(&mut self, key: &[u8]) -> u64 {
+        self.prepare_in(self.db, key)
+    }
+
+    /// Like [`prepare`](Self::prepare) in database `db`, which exists.
+    pub fn prepare_in(&mut self, db: usize, key: &[u8]) -> u64 {
+        let hash = self.hash(key);
+        let database = self.keyspace.db(db);
+        if database.expires_len() > 0
+            && self.origin == Origin::Client
+            && database.get(hash, key).is_some_and(|entry| entry.is_expired(self.now_ms))
+        {
+            self.delete_expired(db, hash, key, true);
+        }
+        hash
+    }
+
+    /// Deletes `key` of the selected database if its time has come, for a reader that found it by
+    /// other means than its name.
+    pub fn drop_if_expired(&mut self, key: &[u8]) {
+        let hash = self.hash(key);
+        let entry = self.keyspace.db(self.db).get(hash, key);
+        if entry.is_some_and(|entry| entry.is_expired(self.now_ms)) {
+            self.delete_expired(self.db, hash, key, false);
+        }
+    }
+
+    /// Whether a prepared key is there.
+    pub fn exists(&self, hash: u64, key: &[u8]) -> bool {
+        self.keyspace.db(self.db).get(hash, key).is_some()
+    }
+
+    /// The entry of a prepared key, to be changed; counts as a use of it.
+    pub fn entry_mut(&mut self, hash: u64, key: &[u8]) -> Option<EntryMut<'_>> {
+        let entry = self.keyspace.db_mut(self.db).get_mut(hash, key)?;
+        if !self.no_touch {
+            self.settings.aging.touch(&entry, self.now_ms, self.rng);
+        }
+        Some(entry)
+    }
+
+    /// Sets a prepared key, expiring at `expire_ms` or never, whatever it held.
+    pub fn set<'v>(
+        &mut self,
+        hash: u64,
+        key: &[u8],
+        value: impl Into<NewValue<'v>>,
+        expire_ms: Option<u64>,
+    ) {
+        let database = self.keyspace.db_mut(self.db);
+        database.insert(hash, key, value, expire_ms);
+        self.events.modified(self.db, key);
+    }
+
+    /// Deletes a prepared key; whether it was there. Tells watchers and subscribers.
+    pub fn delete(&mut self, hash: u64, key: &[u8]) -> bool {
+        let removed = self.database().remove(hash, key);
+        if removed {
+            self.events.modified(self.db, key);
+            self.notify(NotifyClasses::GENERIC, "del", key);
+        }
+        removed
+    }
+
+    /// A notification is due for a key of the selected database.
+    pub fn notify(&mut self, class: NotifyClasses, event: &'static str, key: &[u8]) {
+        self.events.notify(class, event, self.db, key);
+    }
+
+    /// The request is its own effect.
+    pub fn log_verbatim(&mut self) {
+        self.effects.verbatim(self.db);
+    }
+
+    /// This command is the effect.
+    pub fn log(&mut self, command: &[&[u8]]) {
+        self.effects.push(self.db, command);
+    }
+
+    /// Deletes a key whose time has come, where that is ours to decide; the caller sees none.
+    fn delete_expired(&mut self, db: usize, hash: u64, key: &[u8], for_write: bool) {
+        let left_to_master = self.settings.is_replica && !for_write;
+        if left_to_master || self.settings.expiry_paused {
+            return;
+        }
+        self.keyspace.db_mut(db).remove(hash, key);
+        let verb: &[u8] = if self.settings.lazyfree_lazy_expire { b"UNLINK" } else { b"DEL" };
+        self.effects.push(db, &[verb, key]);
+        self.events.expired += 1;
+        self.events.modified(db, key);
+        self.events.notify(NotifyClasses::EXPIRED, "expired", db, key);
+    }
+
+    /// Deletes up to `keys_max` keys of the selected database whose time has come, the oldest first;
+    /// returns how many. What the server runs in the background, as an [`Origin::Client`].
+    pub fn delete_due(&mut self, keys_max: usize) -> usize {
+        let database = self.keyspace.db(self.db);
+        let due = database.expired(self.now_ms).take(keys_max);
+        let due: Vec<Vec<u8>> = due.map(|entry| entry.key().to_vec()).collect();
+        for key in &due {
+            let hash = self.hash(key);
+            self.delete_expired(self.db, hash, key, false);
+        }
+        due.len()
+    }
+}

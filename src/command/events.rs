@@ -1,0 +1,160 @@
+//! What others are told of a change: watchers of keys, subscribers of keyspace notifications, and the
+//! counters of `INFO`.
+//!
+//! Recording costs one test of a flag when nobody watches and no class of notification is switched on.
+
+use std::ops::BitOr;
+
+/// Classes of keyspace notifications (`notify-keyspace-events`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NotifyClasses(u16);
+
+impl NotifyClasses {
+    /// Nothing.
+    pub const NONE: Self = Self(0);
+    /// `g`: commands on keys of any type.
+    pub const GENERIC: Self = Self(1);
+    /// `$`: string commands.
+    pub const STRING: Self = Self(1 << 1);
+    /// `x`: keys that expired.
+    pub const EXPIRED: Self = Self(1 << 2);
+    /// `e`: keys evicted for want of memory.
+    pub const EVICTED: Self = Self(1 << 3);
+    /// `m`: keys looked for and not there.
+    pub const KEY_MISS: Self = Self(1 << 4);
+    /// `n`: new keys.
+    pub const NEW: Self = Self(1 << 5);
+
+    /// Whether any of `other` is in.
+    pub const fn has_any(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+}
+
+impl BitOr for NotifyClasses {
+    type Output = Self;
+
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+/// One thing that happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event<'a> {
+    /// A key changed; for `WATCH`.
+    Modified {
+        /// Its database.
+        db: usize,
+        /// Its name.
+        key: &'a [u8],
+    },
+    /// All keys of a database are gone; for `WATCH`.
+    Flushed {
+        /// The database.
+        db: usize,
+    },
+    /// Two databases changed places; for `WATCH`.
+    Swapped {
+        /// One of them.
+        first: usize,
+        /// The other.
+        second: usize,
+    },
+    /// A keyspace notification is due.
+    Notify {
+        /// Its class.
+        class: NotifyClasses,
+        /// Its name.
+        event: &'static str,
+        /// The key's database.
+        db: usize,
+        /// The key.
+        key: &'a [u8],
+    },
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Item {
+    Modified { db: usize, key_end: usize },
+    Flushed { db: usize },
+    Swapped { first: usize, second: usize },
+    Notify { class: NotifyClasses, event: &'static str, db: usize, key_end: usize },
+}
+
+/// What happened in one command, in order. Reused from command to command.
+#[derive(Debug, Default)]
+pub struct Events {
+    /// Lookups of readers that found their key (`keyspace_hits`), since the start.
+    pub hits: u64,
+    /// Lookups of readers that did not (`keyspace_misses`), since the start.
+    pub misses: u64,
+    /// Keys deleted because their time had come (`expired_keys`), since the start.
+    pub expired: u64,
+    /// Whether any client watches any key.
+    pub watched: bool,
+    /// The classes of notifications that are switched on.
+    pub notify_classes: NotifyClasses,
+    items: Vec<Item>,
+    keys: Vec<u8>,
+}
+
+impl Events {
+    /// Forgets what happened; keeps the counters and the switches.
+    pub fn clear(&mut self) {
+        self.items.clear();
+        self.keys.clear();
+    }
+
+    /// A key changed.
+    pub fn modified(&mut self, db: usize, key: &[u8]) {
+        if self.watched {
+            self.keys.extend_from_slice(key);
+            self.items.push(Item::Modified { db, key_end: self.keys.len() });
+        }
+    }
+
+    /// All keys of a database are gone.
+    pub fn flushed(&mut self, db: usize) {
+        if self.watched {
+            self.items.push(Item::Flushed { db });
+        }
+    }
+
+    /// Two databases changed places.
+    pub fn swapped(&mut self, first: usize, second: usize) {
+        if self.watched {
+            self.items.push(Item::Swapped { first, second });
+        }
+    }
+
+    /// A notification of `class` is due for a key.
+    pub fn notify(&mut self, class: NotifyClasses, event: &'static str, db: usize, key: &[u8]) {
+        if self.notify_classes.has_any(class) {
+            self.keys.extend_from_slice(key);
+            self.items.push(Item::Notify { class, event, db, key_end: self.keys.len() });
+        }
+    }
+
+    /// Whether nothing happened that anybody wants to know.
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// What happened, in order.
+    pub fn iter(&self) -> impl Iterator<Item = Event<'_>> {
+        let mut start = 0;
+        self.items.iter().map(move |item| match *item {
+            Item::Modified { db, key_end } => {
+                let key = &self.keys[std::mem::replace(&mut start, key_end)..key_end];
+                Event::Modified { db, key }
+            }
+            Item::Flushed { db } => Event::Flushed { db },
+            Item::Swapped { first, second } => Event::Swapped { first, second },
+            Item::Notify { class, event, db, key_end } => {
+                let key = &self.keys[std::mem::replace(&mut start, key_end)..key_end];
+                Event::Notify { class, event, db, key }
+            }
+        })
+    }
+}

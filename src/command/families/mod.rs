@@ -1,0 +1,61 @@
+//! Command families: one file for each group of handlers that share their inner workings.
+
+pub(super) mod connection;
+pub(super) mod counters;
+pub(super) mod database;
+pub(super) mod dump;
+pub(super) mod edit;
+pub(super) mod expiry;
+pub(super) mod help;
+pub(super) mod introspection;
+pub(super) mod keys;
+pub(super) mod lcs;
+pub(super) mod scan;
+pub(super) mod set;
+pub(super) mod strings;
+pub(super) mod transfer;
+
+use super::ctx::Ctx;
+use crate::base::number::parse_i64;
+use crate::resp::Args;
+
+const SYNTAX: &str = "ERR syntax error";
+const NOT_AN_INTEGER: &str = "ERR value is not an integer or out of range";
+const DB_OUT_OF_RANGE: &str = "ERR DB index is out of range";
+
+/// Reads an integer, or answers that it is none.
+fn integer(ctx: &mut Ctx<'_>, text: &[u8]) -> Option<i64> {
+    let number = parse_i64(text);
+    if number.is_none() {
+        ctx.reply.error(NOT_AN_INTEGER);
+    }
+    number
+}
+
+/// Reads the number of a database, or answers that there is none of this number.
+fn database_index(ctx: &mut Ctx<'_>, text: &[u8]) -> Option<usize> {
+    let number = integer(ctx, text)?;
+    if i32::try_from(number).is_err() {
+        ctx.reply.error(format!(
+            "ERR value is out of range, value must between {} and {}",
+            i32::MIN,
+            i32::MAX
+        ));
+        return None;
+    }
+    let index = usize::try_from(number).ok().filter(|&index| index < ctx.keyspace.databases());
+    if index.is_none() {
+        ctx.reply.error(DB_OUT_OF_RANGE);
+    }
+    index
+}
+
+/// Whether argument `index` is this word, in any case.
+fn is_word(args: &Args<'_>, index: usize, word: &str) -> bool {
+    args.get(index).is_some_and(|arg| arg.eq_ignore_ascii_case(word.as_bytes()))
+}
+
+/// Answers a number of arguments that the row's arity allows and the command does not.
+fn arity_error(ctx: &mut Ctx<'_>, name: &str) {
+    ctx.reply.error(format!("ERR wrong number of arguments for '{name}' command"));
+}

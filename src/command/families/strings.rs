@@ -1,0 +1,33 @@
+//! Reading strings: `GET`, `MGET`, `STRLEN`.
+
+use crate::command::ctx::Ctx;
+use crate::keyspace::ValueRef;
+use crate::resp::{Args, Reply};
+
+/// Answers a string, or that there is none.
+pub(super) fn reply_string(value: Option<ValueRef<'_>>, reply: &mut Reply) {
+    match value {
+        Some(value) => value.with_bytes(|bytes| reply.bulk(bytes)),
+        None => reply.null(),
+    }
+}
+
+/// `GET key`
+pub(crate) fn get(ctx: &mut Ctx<'_>, args: &Args<'_>) {
+    ctx.read_string(&args[1], reply_string);
+}
+
+/// `MGET key [key ...]`
+pub(crate) fn mget(ctx: &mut Ctx<'_>, args: &Args<'_>) {
+    ctx.reply.array(args.len() - 1);
+    for key in args.from(1).iter() {
+        ctx.read_string(key, reply_string);
+    }
+}
+
+/// `STRLEN key`
+pub(crate) fn strlen(ctx: &mut Ctx<'_>, args: &Args<'_>) {
+    ctx.read_string(&args[1], |value, reply| {
+        reply.integer(value.map_or(0, |value| value.len() as i64));
+    });
+}
