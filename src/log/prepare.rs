@@ -1,0 +1,204 @@
+//! Makes the next segment ready ahead of use, so that a sync waits for no file-system metadata.
+//!
+//! Writing over bytes a file already has is what makes a sync cheap. The file to come is filled in
+//! the background, synced, and handed to the writer whole; a file in use is never touched here.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+use super::{Layout, LogError, filler};
+use crate::storage::{File, OpenMode, Storage};
+
+/// A file full of filler, synced, under a temporary name.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    pub file: Arc<dyn File>,
+    pub path: PathBuf,
+    pub len: u64,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    wanted_len: Option<u64>,
+    making: bool,
+    ready: Option<Prepared>,
+    stopped: bool,
+}
+
+/// Fills files when asked to. Clones share one state.
+#[derive(Clone, Debug)]
+pub struct Preparer {
+    storage: Arc<dyn Storage>,
+    layout: Layout,
+    state: Arc<(Mutex<State>, Condvar)>,
+}
+
+/// The thread that prepares; dropping it ends the thread after the step it is in.
+#[derive(Debug)]
+pub struct PreparerThread {
+    preparer: Preparer,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Preparer {
+    /// A preparer with nothing to do yet.
+    pub fn new(storage: Arc<dyn Storage>, layout: Layout) -> Self {
+        Self { storage, layout, state: Arc::default() }
+    }
+
+    /// Starts the thread that does the work.
+    ///
+    /// # Errors
+    /// When the system has no thread to give.
+    pub fn spawn(&self) -> std::io::Result<PreparerThread> {
+        let preparer = self.clone();
+        let thread =
+            std::thread::Builder::new().name("log-prepare".to_owned()).spawn(move || {
+                while preparer.wait_for_work() {
+                    if let Err(error) = preparer.step() {
+                        // The writer goes on without: a segment that is not filled is only slower.
+                        tracing::warn!(%error, "cannot prepare the next segment");
+                    }
+                }
+            })?;
+        Ok(PreparerThread { preparer: self.clone(), thread: Some(thread) })
+    }
+
+    /// Fills the file asked for, if one was; for the thread, and for tests without one.
+    pub fn step(&self) -> Result<(), LogError> {
+        let len = {
+            let mut state = self.locked();
+            let Some(len) = state.wanted_len.take() else { return Ok(()) };
+            state.making = true;
+            len
+        };
+        let path = self.layout.append_dir().join(self.layout.prepared_name(len));
+        let filled = self.fill(&path, len);
+        let mut state = self.locked();
+        state.making = false;
+        match filled {
+            Ok(Some(file)) => {
+                state.ready = Some(Prepared { file, path, len });
+                Ok(())
+            }
+            Ok(None) => Ok(()),
+            Err(error) => {
+                // Gives the room back; what cannot be removed now is removed at the next start.
+                self.storage.remove(&path).ok();
+                Err(error)
+            }
+        }
+    }
+
+    /// Asks for a file of `len` bytes; nothing happens while one is ready or being made.
+    pub(crate) fn want(&self, len: u64) {
+        let mut state = self.locked();
+        if state.ready.is_none() && !state.making {
+            state.wanted_len = Some(len - len % filler::LINE_LEN);
+            self.state.1.notify_one();
+        }
+    }
+
+    /// Whether a file is ready.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.locked().ready.is_some()
+    }
+
+    /// Takes the file that is ready.
+    pub(crate) fn take(&self) -> Option<Prepared> {
+        self.locked().ready.take()
+    }
+
+    fn fill(&self, path: &std::path::Path, len: u64) -> Result<Option<Arc<dyn File>>, LogError> {
+        let file =
+            self.storage.open(path, OpenMode::Truncate).map_err(LogError::io("create", path))?;
+        let block = filler::block();
+        let mut position = 0;
+        while position < len {
+            if self.locked().stopped {
+                return Ok(None);
+            }
+            let rest = usize::try_from(len - position).unwrap_or(usize::MAX);
+            let piece = &block[..block.len().min(rest)];
+            file.write_all_at(piece, position).map_err(LogError::io("fill", path))?;
+            position += piece.len() as u64;
+        }
+        file.sync_all().map_err(LogError::io("sync", path))?;
+        Ok(Some(file))
+    }
+
+    fn wait_for_work(&self) -> bool {
+        let state = self.locked();
+        let idle = |s: &mut State| s.wanted_len.is_none() && !s.stopped;
+        let state = self.state.1.wait_while(state, idle).unwrap_or_else(PoisonError::into_inner);
+        !state.stopped
+    }
+
+    fn locked(&self) -> MutexGuard<'_, State> {
+        // Every change of the state is one assignment, so a panic elsewhere leaves it whole.
+        self.state.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for PreparerThread {
+    fn drop(&mut self) {
+        self.preparer.locked().stopped = true;
+        self.preparer.state.1.notify_all();
+        if let Some(thread) = self.thread.take() {
+            // A panic of the thread has been reported by the panic hook.
+            thread.join().ok();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::{SimDisk, read_file};
+
+    fn preparer(disk: &SimDisk) -> Preparer {
+        let layout = Layout::new("data");
+        disk.create_dir(layout.append_dir()).unwrap();
+        Preparer::new(Arc::new(disk.clone()), layout)
+    }
+
+    #[test]
+    fn a_file_is_filled_once_it_is_wanted() {
+        let disk = SimDisk::new(1);
+        let preparer = preparer(&disk);
+        preparer.step().unwrap();
+        assert!(!preparer.is_ready());
+        preparer.want(100_000);
+        preparer.step().unwrap();
+        let prepared = preparer.take().unwrap();
+        assert_eq!(prepared.len, 99_968);
+        let bytes = read_file(&disk, &prepared.path, 1 << 20).unwrap();
+        assert_eq!(bytes.len(), 99_968);
+        assert!(filler::is_filler(&bytes, 0));
+    }
+
+    #[test]
+    fn a_full_disk_leaves_nothing_behind() {
+        let disk = SimDisk::new(1);
+        let preparer = preparer(&disk);
+        disk.fill_up_to(1000);
+        preparer.want(100_000);
+        assert!(preparer.step().unwrap_err().is_disk_full());
+        assert!(!preparer.is_ready());
+        assert!(disk.list(Layout::new("data").append_dir()).unwrap().is_empty());
+    }
+
+    #[test]
+    fn the_thread_works_and_ends() {
+        let disk = SimDisk::new(1);
+        let preparer = preparer(&disk);
+        let thread = preparer.spawn().unwrap();
+        preparer.want(filler::BLOCK_LEN as u64);
+        while !preparer.is_ready() {
+            std::thread::yield_now();
+        }
+        drop(thread);
+        assert!(preparer.take().is_some());
+    }
+}
