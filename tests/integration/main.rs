@@ -6,3 +6,4 @@ mod interop_rdb;
 mod rdb_fixtures;
 #[cfg(feature = "interop")]
 mod redis_server;
+mod tidy;

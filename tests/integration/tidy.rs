@@ -18,8 +18,16 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "server",
         &[
-            "base", "storage", "resp", "keyspace", "rdb", "log", "command", "engine",
-            "replication", "net",
+            "base",
+            "storage",
+            "resp",
+            "keyspace",
+            "rdb",
+            "log",
+            "command",
+            "engine",
+            "replication",
+            "net",
         ],
     ),
     ("inspect", &["base", "storage", "resp", "keyspace", "rdb", "log", "command"]),
@@ -40,7 +48,13 @@ const RESTRICTED: &[(&str, &[&str])] = &[
     ("anyhow::", &["src/bin"]),
     (
         "std::fs",
-        &["src/storage", "src/server/logging.rs", "src/server/process.rs", "src/inspect", "src/bin"],
+        &[
+            "src/storage",
+            "src/server/logging.rs",
+            "src/server/process.rs",
+            "src/inspect",
+            "src/bin",
+        ],
     ),
     (
         "std::net",
@@ -60,9 +74,9 @@ fn files(folder: &str, ending: &str) -> Vec<String> {
     while let Some(folder) = folders.pop() {
         let Ok(entries) = std::fs::read_dir(root().join(&folder)) else { continue };
         for entry in entries {
-            let entry = entry.unwrap();
+            let entry = entry.expect("a folder can be listed");
             let path = folder.join(entry.file_name());
-            if entry.file_type().unwrap().is_dir() {
+            if entry.file_type().expect("an entry has a type").is_dir() {
                 folders.push(path);
             } else if path.to_string_lossy().ends_with(ending) {
                 found.push(path.to_string_lossy().into_owned());
@@ -81,7 +95,9 @@ fn documents() -> Vec<String> {
     let top = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md"].map(str::to_owned);
     let folders = ["data", "tests", "benches", "conf"];
     let mut all: Vec<String> = top.into_iter().filter(|path| root().join(path).exists()).collect();
-    all.extend(folders.iter().map(|f| format!("{f}/README.md")).filter(|p| root().join(p).exists()));
+    all.extend(
+        folders.iter().map(|f| format!("{f}/README.md")).filter(|p| root().join(p).exists()),
+    );
     all
 }
 
@@ -134,7 +150,8 @@ fn named_layers(line: &str, depth: usize) -> Vec<String> {
         if is_own_word && !line[..at].ends_with('$') {
             let rest = &line[at + "crate::".len()..];
             let name = identifier(rest);
-            let name = if rest.starts_with('{') { "a group; name each layer by itself" } else { name };
+            let name =
+                if rest.starts_with('{') { "a group; name each layer by itself" } else { name };
             named.push(name.to_owned());
         }
     }
@@ -236,7 +253,9 @@ fn nothing_is_left_over() {
                 complaints.add(format!("{path}:{n}: {word}"));
             }
             if line.contains("#[allow(") || line.contains("#![allow(") {
-                complaints.add(format!("{path}:{n}: #[allow]; #[expect] with a reason says when it is over"));
+                complaints.add(format!(
+                    "{path}:{n}: #[allow]; #[expect] with a reason says when it is over"
+                ));
             }
         }
     }
@@ -249,7 +268,8 @@ fn paths_in(document: &str) -> Vec<String> {
     let folders = ["src/", "tests/", "benches/", "conf/", ".ci/"];
     let quoted = text.split('`').skip(1).step_by(2);
     let is_path = |word: &&str| {
-        folders.iter().any(|folder| word.starts_with(folder)) && !word.contains(['*', '{', '<', ' '])
+        folders.iter().any(|folder| word.starts_with(folder))
+            && !word.contains(['*', '{', '<', ' '])
     };
     let mut paths: Vec<String> = quoted.filter(is_path).map(str::to_owned).collect();
     let base = Path::new(document).parent().unwrap_or(Path::new(""));
