@@ -54,19 +54,34 @@ impl<'a> Cursor<'a> {
         self.at >= self.bytes.len()
     }
 
+    /// The next `len` bytes, part of `what`.
+    #[inline]
     pub fn take(&mut self, len: u64, what: &'static str) -> Result<&'a [u8], RdbError> {
-        let truncated = RdbError::Truncated { position: self.position(), what };
-        let Ok(len) = usize::try_from(len) else { return Err(truncated) };
-        let Some(taken) = self.remaining().get(..len) else { return Err(truncated) };
-        self.at += len;
-        Ok(taken)
+        let taken = usize::try_from(len).ok().and_then(|len| self.remaining().get(..len));
+        match taken {
+            Some(taken) => {
+                self.at += taken.len();
+                Ok(taken)
+            }
+            None => Err(self.truncated(what)),
+        }
     }
 
+    /// The next `N` bytes, part of `what`.
+    #[inline]
     pub fn array<const N: usize>(&mut self, what: &'static str) -> Result<[u8; N], RdbError> {
-        let truncated = RdbError::Truncated { position: self.position(), what };
-        let Some(taken) = self.remaining().first_chunk() else { return Err(truncated) };
-        self.at += N;
-        Ok(*taken)
+        match self.remaining().first_chunk() {
+            Some(taken) => {
+                self.at += N;
+                Ok(*taken)
+            }
+            None => Err(self.truncated(what)),
+        }
+    }
+
+    #[cold]
+    fn truncated(&self, what: &'static str) -> RdbError {
+        RdbError::Truncated { position: self.position(), what }
     }
 
     pub fn byte(&mut self, what: &'static str) -> Result<u8, RdbError> {
@@ -153,10 +168,9 @@ impl<'a> Cursor<'a> {
         let compressed_len = self.length(what)?;
         let len = self.length(what)?;
         let compressed = self.take(compressed_len, what)?;
-        let too_long = RdbError::malformed(position, "a compressed string longer than allowed");
-        if len > RDB_STRING_LEN_MAX {
-            return Err(too_long);
+        match usize::try_from(len) {
+            Ok(len) if len as u64 <= RDB_STRING_LEN_MAX => Ok((compressed, len)),
+            _ => Err(RdbError::malformed(position, "a compressed string longer than allowed")),
         }
-        usize::try_from(len).map(|len| (compressed, len)).map_err(|_| too_long)
     }
 }
