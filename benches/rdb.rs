@@ -1,5 +1,7 @@
 //! What a snapshot costs: encoding on the executor, writing on its thread, checking, loading.
 
+#![expect(clippy::unwrap_used, reason = "a bench that cannot go on fails there")]
+
 use std::hint::black_box;
 use std::ops::ControlFlow;
 use std::path::Path;
