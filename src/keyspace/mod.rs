@@ -61,6 +61,11 @@ impl Keyspace {
         self.hasher.hash(key)
     }
 
+    /// What takes the hashes of keys, for other threads to take them ahead.
+    pub fn hasher(&self) -> &KeyHasher {
+        &self.hasher
+    }
+
     /// Database `index`, which the caller knows to exist.
     #[inline]
     pub fn db(&self, index: usize) -> &Db {
