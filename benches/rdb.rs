@@ -10,7 +10,7 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use vellum::keyspace::{Keyspace, ValueRef};
 use vellum::rdb::crc64::crc64;
 use vellum::rdb::lzf::{self, Compressor};
-use vellum::rdb::{BlockBuilder, Header, LoadedEntry, Progress, SnapshotFile, SnapshotWriter};
+use vellum::rdb::{BlockBuilder, Header, Progress, SnapshotFile, SnapshotWriter, fill};
 use vellum::storage::{OpenMode, SimDisk, Storage};
 
 const KEYS: u32 = 100_000;
@@ -119,15 +119,8 @@ fn load(c: &mut Criterion) {
                     || Keyspace::new(1, 1),
                     |mut keyspace| {
                         let progress = Progress::new();
-                        file.load(threads, &progress, LoadedEntry::decode, |batch| {
-                            for entry in batch {
-                                let hash = keyspace.hash(&entry.key);
-                                let db = keyspace.db_mut(0);
-                                db.insert(hash, &entry.key, entry.value, entry.expire_ms);
-                            }
-                            ControlFlow::Continue(())
-                        })
-                        .unwrap();
+                        let go_on = || ControlFlow::Continue(());
+                        fill(&mut keyspace, &file, threads, None, &progress, go_on).unwrap();
                         keyspace
                     },
                     BatchSize::PerIteration,

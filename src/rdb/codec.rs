@@ -9,7 +9,7 @@
 use std::borrow::Cow;
 
 use super::cursor::{Cursor, RdbString};
-use super::error::RdbError;
+use super::error::{RdbError, shown};
 use super::length::{push_integer, push_lzf_header, push_raw_string};
 use super::lzf::Compressor;
 use crate::keyspace::{NewValue, Value, ValueRef, parse_int};
@@ -32,8 +32,6 @@ const UNCOMPRESSED_LEN_MAX: usize = 20;
 const COMPRESSION_GAIN_MIN: usize = 4;
 /// No number of 32 bits has more digits with its sign.
 const INTEGER_DIGITS_MAX: usize = 11;
-/// Longest part of a key shown in an error, in bytes.
-const KEY_SHOWN_LEN_MAX: usize = 64;
 
 /// A value as it stands in a file: its bytes have been measured, not decoded.
 #[derive(Clone, Copy, Debug)]
@@ -136,9 +134,7 @@ fn unsupported(type_byte: u8, key: &RdbString<'_>, position: u64) -> RdbError {
     let Some(type_name) = type_name(type_byte) else {
         return RdbError::malformed(position, "a value of unknown type");
     };
-    let key = key.clone().into_bytes();
-    let shown = key.get(..KEY_SHOWN_LEN_MAX).unwrap_or(&key);
-    RdbError::UnsupportedType { position, key: shown.escape_ascii().to_string(), type_name }
+    RdbError::UnsupportedType { position, key: shown(&key.clone().into_bytes()), type_name }
 }
 
 /// Appends everything of an entry but its value.

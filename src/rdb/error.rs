@@ -67,12 +67,36 @@ pub enum RdbError {
         /// The type in words.
         type_name: &'static str,
     },
+    /// A database that this server does not have.
+    #[error("the file has keys in database {db}; there are {databases} databases")]
+    Database {
+        /// The database named by the file.
+        db: u32,
+        /// How many databases there are.
+        databases: usize,
+    },
+    /// A key that is already there: the file names it twice.
+    #[error("key '{key}' is twice in database {db}")]
+    DuplicateKey {
+        /// The database.
+        db: u32,
+        /// The key, with bytes that are not printable escaped.
+        key: String,
+    },
     /// The receiver of the entries asked to stop.
     #[error("loading was stopped")]
     Stopped,
     /// Reading or writing failed.
     #[error(transparent)]
     Io(#[from] io::Error),
+}
+
+/// Longest part of a key shown in an error, in bytes.
+const KEY_SHOWN_LEN_MAX: usize = 64;
+
+/// A key as errors show it.
+pub(crate) fn shown(key: &[u8]) -> String {
+    key.get(..KEY_SHOWN_LEN_MAX).unwrap_or(key).escape_ascii().to_string()
 }
 
 impl RdbError {

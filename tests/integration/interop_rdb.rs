@@ -11,7 +11,7 @@ use vellum::keyspace::{Keyspace, NewValue, ValueRef};
 use vellum::rdb::digest::Digest;
 use vellum::rdb::dump::{push_payload, read_payload};
 use vellum::rdb::lzf::Compressor;
-use vellum::rdb::{Header, LoadedEntry, Progress, SnapshotFile, StreamPosition, background};
+use vellum::rdb::{Header, Progress, SnapshotFile, StreamPosition, background, fill};
 use vellum::storage::{RealDisk, Storage};
 
 use crate::redis_server::{Answer, RedisServer};
@@ -65,15 +65,8 @@ fn load(path: &Path) -> Keyspace {
     let mapping = RealDisk.map(path).unwrap();
     let mut keyspace = Keyspace::new(16, 9);
     let file = SnapshotFile::open(mapping.bytes()).unwrap();
-    file.load(2, &Progress::new(), LoadedEntry::decode, |batch| {
-        for entry in batch {
-            let hash = keyspace.hash(&entry.key);
-            let db = keyspace.db_mut(entry.db as usize);
-            db.insert(hash, &entry.key, entry.value, entry.expire_ms);
-        }
-        ControlFlow::Continue(())
-    })
-    .unwrap();
+    let go_on = || ControlFlow::Continue(());
+    fill(&mut keyspace, &file, 2, None, &Progress::new(), go_on).unwrap();
     keyspace
 }
 

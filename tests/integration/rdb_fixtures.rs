@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use vellum::keyspace::Keyspace;
 use vellum::rdb::digest::Digest;
-use vellum::rdb::{Contents, LoadedEntry, Progress, RdbError, SnapshotFile};
+use vellum::rdb::{Contents, LoadedEntry, Progress, RdbError, SnapshotFile, fill};
 
 const STRINGS: &[u8] = include_bytes!("../fixtures/rdb/redis-7.0-strings.rdb");
 const LRU: &[u8] = include_bytes!("../fixtures/rdb/redis-7.0-lru.rdb");
@@ -17,14 +17,8 @@ fn load(bytes: &[u8], threads: usize) -> Result<(Keyspace, Contents), RdbError> 
     let mut keyspace = Keyspace::new(16, 7);
     let progress = Progress::new();
     let file = SnapshotFile::open(bytes)?;
-    let contents = file.load(threads, &progress, LoadedEntry::decode, |batch| {
-        for entry in batch {
-            let hash = keyspace.hash(&entry.key);
-            let db = keyspace.db_mut(entry.db as usize);
-            assert!(!db.insert(hash, &entry.key, entry.value, entry.expire_ms));
-        }
-        ControlFlow::Continue(())
-    })?;
+    let go_on = || ControlFlow::Continue(());
+    let contents = fill(&mut keyspace, &file, threads, None, &progress, go_on)?.contents;
     assert_eq!(progress.done_len(), bytes.len() as u64);
     Ok((keyspace, contents))
 }
