@@ -11,6 +11,7 @@
 //! The formats are described in data/README.md.
 
 mod buffer;
+pub mod catalogue;
 mod cursor;
 mod error;
 mod filler;

@@ -18,6 +18,18 @@ use super::{Entry, File, Lock, Mapping, OpenMode, Storage};
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RealDisk;
 
+/// Removes a folder and everything in it; one that is not there is removed. Not for the data itself:
+/// for what a library keeps in a folder of its own.
+///
+/// # Errors
+/// What the system said.
+pub fn remove_tree(path: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        result => result,
+    }
+}
+
 #[derive(Debug)]
 struct RealFile(fs::File);
 
