@@ -12,11 +12,11 @@
 
 mod buffer;
 pub mod catalogue;
-mod cursor;
+pub(crate) mod cursor;
 mod error;
 mod filler;
 mod foreign;
-mod header;
+pub(crate) mod header;
 mod layout;
 mod lockfile;
 mod manifest;
@@ -25,9 +25,10 @@ mod prepare;
 mod reader;
 mod recovery;
 mod replay;
+pub(crate) mod resync;
 mod retention;
-mod segment;
-mod tail;
+pub(crate) mod segment;
+pub(crate) mod tail;
 mod window;
 mod writer;
 

@@ -1,6 +1,7 @@
 //! Tests over sockets and processes: see tests/README.md.
 
 mod config_files;
+mod inspect;
 #[cfg(feature = "interop")]
 mod interop_rdb;
 mod rdb_fixtures;
