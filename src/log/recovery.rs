@@ -397,24 +397,24 @@ impl Survey<'_> {
     }
 }
 
-/// Puts archived segments in front of `chain` as long as they meet without a gap.
+/// Puts archived segments in front of `chain` as long as they meet without a gap. One that is about
+/// to be archived, in the manifest's folder but not in the manifest, counts as archived.
 pub(crate) fn extend_into_archive(
     storage: &dyn Storage,
     layout: &Layout,
     chain: &mut VecDeque<SegmentInfo>,
 ) -> Result<(), LogError> {
-    let dir = layout.archive_dir();
-    if !exists(storage, dir)? {
-        return Ok(());
+    let mut archived: Vec<(u64, PathBuf)> = Vec::new();
+    for dir in [layout.archive_dir(), layout.append_dir()] {
+        if !exists(storage, dir)? {
+            continue;
+        }
+        for entry in storage.list(dir).map_err(LogError::io("list", dir))? {
+            if let FileKind::Incr(seq) = layout.kind(&entry.name) {
+                archived.push((seq, dir.join(&entry.name)));
+            }
+        }
     }
-    let entries = storage.list(dir).map_err(LogError::io("list", dir))?;
-    let mut archived: Vec<(u64, PathBuf)> = entries
-        .iter()
-        .filter_map(|entry| match layout.kind(&entry.name) {
-            FileKind::Incr(seq) => Some((seq, dir.join(&entry.name))),
-            _ => None,
-        })
-        .collect();
     archived.sort_unstable_by_key(|(seq, _)| std::cmp::Reverse(*seq));
     for (seq, path) in archived {
         if chain.front().is_some_and(|first| first.seq <= seq) {
@@ -510,8 +510,10 @@ fn refuse_unlisted(storage: &dyn Storage, layout: &Layout) -> Result<(), LogErro
 fn segment_holds_data(storage: &dyn Storage, path: &Path, len: u64) -> Result<bool, LogError> {
     match Cursor::open(storage, path)? {
         Opened::Segment(mut cursor) => {
-            let step = cursor.step()?;
-            Ok(!matches!(step, Step::EndOfFile | Step::Filler))
+            let (position, header) = (cursor.position(), cursor.header().clone());
+            let start = header.header.start;
+            let evidence = tail::gather(cursor.window(), position, header.seed, start)?;
+            Ok(evidence.content_end > position)
         }
         Opened::Foreign | Opened::Damaged(_) => Ok(len > 0),
     }

@@ -106,10 +106,11 @@ pub(crate) fn judge(facts: &Facts) -> Verdict {
             },
         };
     }
-    match step {
-        Step::Foreign => return Verdict::Foreign(position),
-        Step::EndOfFile | Step::Filler if nothing_follows => return Verdict::Whole,
-        _ => {}
+    if step == Step::Foreign {
+        return Verdict::Foreign(position);
+    }
+    if nothing_follows {
+        return Verdict::Whole;
     }
     if evidence.synced_len_max > position {
         return Verdict::Damaged(what);
@@ -158,16 +159,21 @@ pub(crate) fn gather(
             break;
         }
         let chunk_len = chunk.len() as u64;
-        if only_filler && let Some(index) = filler::first_other(chunk, at) {
-            only_filler = false;
-            let first = at + index as u64;
-            let is_boundary = first.is_multiple_of(FILL_UNIT) && first > position;
-            evidence.foreign_at = (is_boundary && is_foreign(&chunk[index..])).then_some(first);
-        }
+        let first_other = filler::first_other(chunk, at).filter(|_| only_filler);
         if let Some(index) = last_content(chunk, at) {
             evidence.content_end = at + index as u64 + 1;
         }
         let candidates: Vec<u64> = marks(chunk).map(|index| at + index as u64).collect();
+        if let Some(index) = first_other {
+            only_filler = false;
+            // A note of Redis's begins with the byte that filler has there, too.
+            let first = at + index as u64;
+            let line = first - first % filler::LINE_LEN;
+            let is_boundary = line.is_multiple_of(FILL_UNIT) && line > position;
+            if is_boundary && is_foreign(window.peek(line, SCAN_LEN)?) {
+                evidence.foreign_at = Some(line);
+            }
+        }
         for candidate in candidates {
             let Some(header) = plausible(window, candidate, start)? else { continue };
             let len = FRAME_HEADER_LEN as u64 + header.body_len();

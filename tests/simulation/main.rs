@@ -1,4 +1,6 @@
 //! Tests on the simulated disk: see tests/README.md.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
 
+mod log_rig;
+mod recovery;
 mod storage;
