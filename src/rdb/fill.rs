@@ -29,7 +29,7 @@ struct Hashed<'a> {
 /// them and is to be thrown away: the file as a whole has been checked only when this returns `Ok`.
 ///
 /// Entries that expire at or before `expired_by_ms` are left out; without it, all are kept, which a
-/// replica wants, and whoever replays a log on top. Decoding takes `threads` threads. `each_batch` is
+/// replica wants, and whoever replays a log on top. `threads` counts the caller's. `each_batch` is
 /// called every thousand entries or so and can break off, which gives [`RdbError::Stopped`].
 pub fn fill<'a>(
     keyspace: &mut Keyspace,

@@ -171,8 +171,8 @@ fn run_blocks<'a, T: Send>(
     })
 }
 
-/// Runs `work` on `threads` threads, handing what each sends to `receive` on this one; `stop` makes
-/// the work end early. The first error that is not the consequence of another one is returned.
+/// Runs `work` on all but one of `threads` threads, handing what each sends to `receive` on this one;
+/// `stop` makes the work end early. The first error that is not the consequence of another one is returned.
 fn on_threads<T: Send>(
     threads: usize,
     work: &(dyn Fn(Receive<'_, T>) -> Result<(), RdbError> + Sync),
@@ -180,9 +180,10 @@ fn on_threads<T: Send>(
     stop: &dyn Fn(),
 ) -> Result<(), RdbError> {
     thread::scope(|scope| {
-        let (sender, receiver) = sync_channel(2 * threads);
-        let mut workers = Vec::with_capacity(threads);
-        for _ in 0..threads {
+        let workers_max = threads.saturating_sub(1).max(1);
+        let (sender, receiver) = sync_channel(2 * workers_max);
+        let mut workers = Vec::with_capacity(workers_max);
+        for _ in 0..workers_max {
             let sender = sender.clone();
             let run = move || {
                 work(&mut |batch| match sender.send(batch) {
@@ -261,7 +262,7 @@ fn run_foreign<'a, T: Send>(
     if threads < 2 {
         work(receive)?
     } else {
-        on_threads(1, &work, receive, &|| {})?
+        on_threads(2, &work, receive, &|| {})?
     }
     Ok(contents)
 }

@@ -140,15 +140,16 @@ impl<'a> SnapshotFile<'a> {
     /// Checks every byte and decodes every entry, on `threads` threads.
     pub fn verify(&self, threads: usize, progress: &Progress) -> Result<Contents, RdbError> {
         let make = |entry: EncodedEntry<'a>| entry.value.decode().map(drop);
+        // Besides those that check, there is this thread, which has nothing to do.
+        let threads = if threads < 2 { threads } else { threads + 1 };
         load::run(self, threads, progress, &make, &mut |_| ControlFlow::Continue(()))
     }
 
     /// Checks every byte and hands out every entry, in batches and in no particular order.
     ///
-    /// `make` turns entries into what is wanted, on `threads` threads at once
-    /// ([`LoadedEntry::decode`] is one such function); `receive` gets the results on the caller's
-    /// thread and can break off, which gives [`RdbError::Stopped`]. With fewer than two threads all
-    /// is done on the caller's.
+    /// `make` turns entries into what is wanted ([`LoadedEntry::decode`] is one such function), on
+    /// `threads - 1` threads at once; `receive` gets the results on the caller's thread and can break
+    /// off, which gives [`RdbError::Stopped`]. With fewer than two threads all is done on the caller's.
     pub fn load<T: Send>(
         &self,
         threads: usize,
