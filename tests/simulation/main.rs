@@ -3,4 +3,5 @@
 
 mod log_rig;
 mod recovery;
+mod rdb;
 mod storage;
