@@ -16,10 +16,9 @@ use super::reader::{
     MAGIC_LEN, OPCODE_AUX, OPCODE_DATABASE, OPCODE_RESIZE, Piece, Reader, push_magic, read_magic,
 };
 use crate::base::limits::DATABASES_MAX;
+use crate::base::version::{REDIS_VERSION, VELLUM_VERSION};
 use crate::base::{Offset, ReplId};
 
-/// The Redis version that snapshots name: the one whose behaviour this server has.
-const REDIS_VERSION: &str = "7.2.4";
 /// The version of the container: how blocks lie in the file.
 pub const CONTAINER_VERSION: u32 = 1;
 /// The AUX field that ends the header.
@@ -100,7 +99,7 @@ impl Header {
             push_aux_number(out, b"repl-offset", stream.offset.get());
         }
         push_aux_number(out, b"aof-base", self.aof_base.into());
-        push_aux(out, b"vellum-version", env!("CARGO_PKG_VERSION").as_bytes());
+        push_aux(out, b"vellum-version", VELLUM_VERSION.as_bytes());
         for size in &self.databases {
             out.push(OPCODE_DATABASE);
             push_length(out, size.db.into());
@@ -266,7 +265,7 @@ mod tests {
             assert!(read.is_own);
             assert_eq!((read.version, read.end), (VERSION_WRITTEN, bytes.len()));
             assert_eq!(read.fields.redis_version.as_deref(), Some(REDIS_VERSION));
-            assert_eq!(read.fields.vellum_version.as_deref(), Some(env!("CARGO_PKG_VERSION")));
+            assert_eq!(read.fields.vellum_version.as_deref(), Some(VELLUM_VERSION));
             let fields = Header { redis_version: None, vellum_version: None, ..read.fields };
             assert_eq!(fields, written);
         }
