@@ -1,5 +1,6 @@
 //! Configuration, start, stop, supervision and the administrative commands.
 
+pub mod cli;
 pub mod config;
 pub mod histogram;
 pub mod info;

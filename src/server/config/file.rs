@@ -6,6 +6,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::choices::MaxmemoryPolicy;
 use super::options::Override;
 use super::table::{self, Change, Config};
 use super::tokens;
@@ -115,6 +116,7 @@ impl Config {
             Err(_) => path.clone(),
         });
         reader.config.normalise();
+        reader.notes.extend(advice(&reader.config));
         Ok(Loaded { config: reader.config, file, notes: reader.notes })
     }
 }
@@ -268,6 +270,21 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// What an operator may not have meant.
+fn advice(config: &Config) -> Vec<String> {
+    let mut notes = Vec::new();
+    if config.maxmemory > 0 && config.maxmemory_policy != MaxmemoryPolicy::NoEviction {
+        notes.push(format!(
+            "maxmemory-policy {}: nothing is evicted yet, writes are refused at maxmemory",
+            config.maxmemory_policy.as_str()
+        ));
+    }
+    if !config.appendonly && config.save.0.is_empty() {
+        notes.push("appendonly no without save points: nothing is kept over a restart".to_owned());
+    }
+    notes
+}
+
 fn unknown(name: &str) -> String {
     match (table::unsupported(name), table::nearest(name)) {
         (Some(why), _) => format!("'{name}' cannot be used: {why}"),
@@ -372,5 +389,9 @@ mod tests {
         let loaded = load(&[("/a.conf", text)], &["/a.conf"]).unwrap();
         assert_eq!(loaded.notes.len(), 1);
         assert!(loaded.notes[0].starts_with("'io-threads' has no effect here: "));
+        let args = ["--maxmemory", "1gb", "--maxmemory-policy", "allkeys-lru"];
+        assert!(load(&[], &args).unwrap().notes[0].contains("nothing is evicted yet"));
+        let args = ["--appendonly", "no", "--save", ""];
+        assert!(load(&[], &args).unwrap().notes[0].contains("nothing is kept"));
     }
 }

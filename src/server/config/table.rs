@@ -196,6 +196,8 @@ directives! {
         "Save points: a snapshot is due after <seconds> with at least <changes> changes; \"\" for none. Used with appendonly no.";
     stop_writes_on_bgsave_error: bool = "stop-writes-on-bgsave-error", [], Bool, "yes", Runtime(OnNextUse),
         "Refuse writes while the last snapshot of a save point has failed.";
+    rdbcompression: bool = "rdbcompression", [], Bool, "yes", Runtime(OnNextUse),
+        "Compress long strings in snapshots.";
 
     ["The log"]
     appendonly: bool = "appendonly", [], Bool, "yes", Runtime(AppendOnly),
@@ -317,8 +319,6 @@ directives! {
         "Threads for reading and writing sockets; one thread does it.";
     io_threads_do_reads: bool = "io-threads-do-reads", [], Bool, "no", Inert,
         "Whether those threads read too.";
-    rdbcompression: bool = "rdbcompression", [], Bool, "yes", Inert,
-        "Compress strings in snapshots; they are written plain.";
     rdbchecksum: bool = "rdbchecksum", [], Bool, "yes", Inert,
         "Checksum snapshots; always done.";
     sanitize_dump_payload: SanitizePayload = "sanitize-dump-payload", [], Choice(SanitizePayload::WORDS), "no", Inert,
