@@ -7,5 +7,6 @@ pub mod info;
 pub mod latency;
 pub mod logging;
 pub mod process;
+pub mod redact;
 pub mod slowlog;
 pub mod stats;

@@ -38,10 +38,15 @@ pub fn is_temporary(name: &str) -> bool {
 
 /// Gives `path` the content `bytes`: after a power cut at any moment it has the old or the new one.
 ///
-/// On an error the old content is still there, and a temporary file may be left.
+/// The new file keeps the old one's permissions: it may hold a password. On an error the old content
+/// is still there, and a temporary file may be left.
 pub fn replace(storage: &dyn Storage, path: &Path, bytes: &[u8]) -> io::Result<()> {
     let temporary = temporary_path(path);
     let file = storage.open(&temporary, OpenMode::Truncate)?;
+    match storage.copy_permissions(path, &temporary) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+        _ => {}
+    }
     file.write_all_at(bytes, 0)?;
     file.sync_data()?;
     rename(storage, &temporary, path)

@@ -129,6 +129,10 @@ pub trait Storage: Send + Sync + Debug {
     fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn Lock>>>;
     /// Bytes free on the file system of `path`.
     fn free_space(&self, path: &Path) -> io::Result<u64>;
+    /// Lets the same users read and write `to` as `from`; nothing where files have no permissions.
+    fn copy_permissions(&self, _from: &Path, _to: &Path) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// A held lock; dropping it lets go.

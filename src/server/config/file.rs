@@ -11,10 +11,10 @@ use super::options::Override;
 use super::table::{self, Change, Config};
 use super::tokens;
 use crate::base::glob;
-use crate::storage::{OpenMode, Storage};
+use crate::storage::{Storage, read_file};
 
 /// Longest configuration file, in bytes.
-const FILE_LEN_MAX: u64 = 16 * 1024 * 1024;
+pub(super) const FILE_LEN_MAX: u64 = 16 * 1024 * 1024;
 /// How deep files may include each other.
 const INCLUDE_DEPTH_MAX: usize = 16;
 
@@ -131,19 +131,6 @@ pub(super) fn effective(storage: &dyn Storage, text: &[u8], path: &Path) -> Conf
     reader.config
 }
 
-/// Reads a whole file of bounded length.
-pub(super) fn read_whole(storage: &dyn Storage, path: &Path) -> io::Result<Vec<u8>> {
-    let file = storage.open(path, OpenMode::Read)?;
-    let len = file.len()?;
-    if len > FILE_LEN_MAX {
-        return Err(io::Error::other(format!("longer than {FILE_LEN_MAX} bytes")));
-    }
-    let mut text = vec![0; usize::try_from(len).unwrap_or_default()];
-    let read = file.read_full_at(&mut text, 0)?;
-    text.truncate(read);
-    Ok(text)
-}
-
 /// The words of a line that says something: neither blank nor a comment.
 pub(super) fn words_of(line: &[u8]) -> Result<Option<Vec<String>>, String> {
     let line = line.trim_ascii();
@@ -171,7 +158,7 @@ impl<'a> Reader<'a> {
     }
 
     fn read_file(&mut self, path: &Path, depth: usize) -> Result<(), ConfigError> {
-        let text = read_whole(self.storage, path)
+        let text = read_file(self.storage, path, FILE_LEN_MAX)
             .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
         self.read_text(&text, depth, &|line| Place::File(path.to_owned(), line))
     }
@@ -299,7 +286,7 @@ fn unknown(name: &str) -> String {
 mod tests {
     use super::*;
     use crate::server::config::options;
-    use crate::storage::SimDisk;
+    use crate::storage::{OpenMode, SimDisk};
 
     fn load(files: &[(&str, &str)], args: &[&str]) -> Result<Loaded, String> {
         let disk = SimDisk::new(1);

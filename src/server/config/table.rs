@@ -85,6 +85,13 @@ pub struct Directive {
     pub(super) same: fn(&Config, &Config) -> bool,
 }
 
+impl Directive {
+    /// Whether its value must not be shown in the slow log or to MONITOR.
+    pub fn is_secret(&self) -> bool {
+        matches!(self.name, "requirepass" | "masterauth" | "masteruser")
+    }
+}
+
 macro_rules! directives {
     ($(
         [$section:literal]
