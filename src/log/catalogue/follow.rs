@@ -12,13 +12,13 @@ use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::record::{Point, SegmentRecord};
+use super::record::{IdentityRecord, Point, SegmentRecord, SnapshotRecord};
 use super::{Catalogue, CatalogueError, Found, io_error};
 use crate::base::Offset;
 use crate::log::header::FrameHeader;
-use crate::log::segment::{ParsedHeader, SEGMENT_HEADER_LEN_MAX, SegmentHeader};
+use crate::log::segment::{Identity, ParsedHeader, SEGMENT_HEADER_LEN_MAX, SegmentHeader};
 use crate::log::{FRAME_HEADER_LEN, FileKind, Layout, filler};
-use crate::storage::{File, OpenMode, Storage};
+use crate::storage::{Entry, File, OpenMode, Storage};
 
 /// A frame gets a point when it lies so many bytes of file after the last one,
 const POINT_EVERY_LEN: u64 = 1024 * 1024;
@@ -27,40 +27,64 @@ const POINT_EVERY_MS: u64 = 10_000;
 /// Bytes read at once.
 const READ_LEN: usize = 64 * 1024;
 
+/// Tells what a snapshot file says of itself; `None` when it cannot be read. The log does not know the
+/// format, so whoever starts the catalogue brings this.
+pub type DescribeSnapshot = fn(&dyn Storage, &Path) -> Option<SnapshotRecord>;
+
 /// Reads the files of one data directory into its catalogue.
 #[derive(Debug)]
 pub struct Follower {
     storage: Arc<dyn Storage>,
     layout: Layout,
     catalogue: Catalogue,
+    describe: DescribeSnapshot,
 }
 
 impl Follower {
     /// A follower that has not looked yet.
-    pub fn new(storage: Arc<dyn Storage>, layout: Layout, catalogue: Catalogue) -> Self {
-        Self { storage, layout, catalogue }
+    pub fn new(
+        storage: Arc<dyn Storage>,
+        layout: Layout,
+        catalogue: Catalogue,
+        describe: DescribeSnapshot,
+    ) -> Self {
+        Self { storage, layout, catalogue, describe }
     }
 
-    /// Looks through the directory: notes new segments, goes on in those that grew, starts again in
-    /// those that are not what was noted, forgets those that are gone.
+    /// Looks through the directory: notes new files, goes on in segments that grew, starts again in
+    /// those that are not what was noted, forgets what is gone. The identity is that of the newest
+    /// segment.
     ///
     /// # Errors
     /// When the catalogue fails or a folder cannot be listed. A segment that cannot be read, or goes
     /// away meanwhile, is passed over.
     pub fn refresh(&self) -> Result<(), CatalogueError> {
         let mut there = BTreeSet::new();
+        let mut newest: Option<(u64, IdentityRecord)> = None;
         for dir in [self.layout.append_dir(), self.layout.archive_dir()] {
             let entries = match self.storage.list(dir) {
                 Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
                 result => result.map_err(io_error("list", dir))?,
             };
             for entry in entries {
-                if matches!(self.layout.kind(&entry.name), FileKind::Incr(_) | FileKind::Backlog(_))
-                {
-                    self.follow(dir, &entry.name)?;
+                match self.layout.kind(&entry.name) {
+                    FileKind::Incr(seq) | FileKind::Backlog(seq) => {
+                        if let Some(identity) = self.follow(dir, &entry.name)?
+                            && newest.is_none_or(|(known, _)| seq >= known)
+                        {
+                            newest = Some((seq, identity));
+                        }
+                    }
+                    FileKind::BaseRdb(_) => self.note_snapshot(dir, &entry)?,
+                    _ => {}
                 }
                 there.insert(entry.name);
             }
+        }
+        if let Some((_, identity)) = newest
+            && self.catalogue.identity()? != Some(identity)
+        {
+            self.catalogue.put_identity(&identity)?;
         }
         for segment in self.catalogue.segments()? {
             if !there.contains(&segment.name) {
@@ -75,9 +99,26 @@ impl Follower {
         Ok(())
     }
 
-    fn follow(&self, dir: &Path, name: &str) -> Result<(), CatalogueError> {
-        let Ok(file) = self.storage.open(&dir.join(name), OpenMode::Read) else { return Ok(()) };
-        let (Ok(file_len), Some(header)) = (file.len(), read_header(&*file)) else { return Ok(()) };
+    /// Notes a snapshot that is new, or another one than was noted.
+    fn note_snapshot(&self, dir: &Path, entry: &Entry) -> Result<(), CatalogueError> {
+        let known = self.catalogue.snapshot(&entry.name)?;
+        if known.is_some_and(|known| known.len == entry.len) {
+            return Ok(());
+        }
+        match (self.describe)(&*self.storage, &dir.join(&entry.name)) {
+            Some(snapshot) => self.catalogue.put_snapshot(&snapshot),
+            None => self.catalogue.remove_snapshot(&entry.name),
+        }
+    }
+
+    /// Notes what a segment gained; whose history it is, if it is one of ours.
+    fn follow(&self, dir: &Path, name: &str) -> Result<Option<IdentityRecord>, CatalogueError> {
+        let Ok(file) = self.storage.open(&dir.join(name), OpenMode::Read) else { return Ok(None) };
+        let (Ok(file_len), Some(header)) = (file.len(), read_header(&*file)) else {
+            return Ok(None);
+        };
+        let Identity { replid, former } = header.header.identity;
+        let identity = IdentityRecord { replid, former: former.map(|f| (f.replid, f.end)) };
         let noted = self.catalogue.segment(name)?;
         let points = self.catalogue.points_of(name)?;
         let known = noted.filter(|n| is_of(n, &header, file_len, points.len()));
@@ -94,9 +135,10 @@ impl Follower {
         let Walk { mut record, points, .. } = walk;
         record.file_len = file_len;
         if known.as_ref() == Some(&record) {
-            return Ok(());
+            return Ok(Some(identity));
         }
-        self.catalogue.put_segment(&record, &points)
+        self.catalogue.put_segment(&record, &points)?;
+        Ok(Some(identity))
     }
 }
 
@@ -217,12 +259,17 @@ impl CatalogueThread {
     ///
     /// # Errors
     /// When the system has no thread left.
-    pub fn start(storage: Arc<dyn Storage>, layout: Layout, every: Duration) -> io::Result<Self> {
+    pub fn start(
+        storage: Arc<dyn Storage>,
+        layout: Layout,
+        describe: DescribeSnapshot,
+        every: Duration,
+    ) -> io::Result<Self> {
         let (wake, woken) = sync_channel(1);
         let catalogue = Arc::new(OnceLock::new());
         let shared = catalogue.clone();
         let thread = std::thread::Builder::new().name("catalogue".to_owned()).spawn(move || {
-            if let Err(error) = run(storage, layout, every, &shared, &woken) {
+            if let Err(error) = run(storage, layout, describe, every, &shared, &woken) {
                 tracing::warn!(%error, "going on without the catalogue: no data is concerned");
             }
         })?;
@@ -254,6 +301,7 @@ impl CatalogueThread {
 fn run(
     storage: Arc<dyn Storage>,
     layout: Layout,
+    describe: DescribeSnapshot,
     every: Duration,
     shared: &OnceLock<Catalogue>,
     woken: &Receiver<()>,
@@ -268,7 +316,7 @@ fn run(
         ),
     }
     let catalogue = shared.get_or_init(|| catalogue).clone();
-    let follower = Follower::new(storage, layout, catalogue.clone());
+    let follower = Follower::new(storage, layout, catalogue.clone(), describe);
     loop {
         follower.refresh()?;
         match woken.recv_timeout(every) {
@@ -286,7 +334,6 @@ mod tests {
     use super::*;
     use crate::base::ReplId;
     use crate::log::FrameBuffer;
-    use crate::log::segment::Identity;
     use crate::storage::{RealDisk, SimDisk, crashsafe};
 
     /// A segment written without the writer: header, frames, filler.
@@ -325,9 +372,22 @@ mod tests {
         }
     }
 
+    /// Every file is a snapshot of as many keys as it has bytes.
+    fn describe(storage: &dyn Storage, path: &Path) -> Option<SnapshotRecord> {
+        let len = storage.open(path, OpenMode::Read).ok()?.len().ok()?;
+        Some(SnapshotRecord {
+            name: path.file_name()?.to_str()?.to_owned(),
+            replid: ReplId::NONE,
+            offset: Offset::new(len),
+            len,
+            keys: len,
+            checksum: 0,
+        })
+    }
+
     fn follower(disk: &SimDisk, dir: &Path) -> Follower {
         let (catalogue, _) = Catalogue::open(dir).unwrap();
-        Follower::new(Arc::new(disk.clone()), Layout::new("/data"), catalogue)
+        Follower::new(Arc::new(disk.clone()), Layout::new("/data"), catalogue, describe)
     }
 
     #[test]
@@ -387,6 +447,28 @@ mod tests {
     }
 
     #[test]
+    fn snapshots_and_the_identity_are_noted_and_forgotten() {
+        let dir = tempfile::tempdir().unwrap();
+        let disk = SimDisk::new(1);
+        let folder = Path::new("/data/appendonlydir");
+        let path = folder.join("appendonly.aof.4.base.rdb");
+        Segment::create(&disk, &folder.join("appendonly.aof.5.incr.aof"), 5);
+        let follower = follower(&disk, &dir.path().join("a"));
+        for len in [10, 20] {
+            crashsafe::replace(&disk, &path, &vec![0; len]).unwrap();
+            follower.refresh().unwrap();
+            let snapshots = follower.catalogue.snapshots().unwrap();
+            assert_eq!(snapshots.len(), 1);
+            assert_eq!(snapshots[0].keys, len as u64);
+        }
+        disk.remove(&path).unwrap();
+        follower.refresh().unwrap();
+        assert!(follower.catalogue.snapshots().unwrap().is_empty());
+        let identity = follower.catalogue.identity().unwrap().unwrap();
+        assert_eq!((identity.replid, identity.former), (ReplId::from_random([7; 20]), None));
+    }
+
+    #[test]
     fn the_thread_opens_catches_up_and_stops() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("catalogue");
@@ -394,7 +476,8 @@ mod tests {
         crashsafe::replace(&RealDisk, &path.join("db"), &[1; 5000]).unwrap();
         let layout = Layout::new(dir.path());
         let disk = Arc::new(RealDisk);
-        let thread = CatalogueThread::start(disk, layout, Duration::from_secs(60)).unwrap();
+        let thread =
+            CatalogueThread::start(disk, layout, describe, Duration::from_secs(60)).unwrap();
         thread.wake();
         thread.stop();
         let (catalogue, found) = Catalogue::open(&path).unwrap();

@@ -27,7 +27,7 @@ use std::path::{Path, PathBuf};
 
 use bincode::config::{Configuration, standard};
 
-pub use self::follow::{CatalogueThread, Follower};
+pub use self::follow::{CatalogueThread, DescribeSnapshot, Follower};
 pub use self::record::{IdentityRecord, Point, SegmentRecord, SnapshotRecord};
 use crate::base::Offset;
 use crate::storage::disk::remove_tree;
@@ -158,6 +158,11 @@ impl Catalogue {
         values(&self.snapshots)
     }
 
+    /// What is known of the snapshot of this file name.
+    pub fn snapshot(&self, name: &str) -> Result<Option<SnapshotRecord>, CatalogueError> {
+        self.snapshots.get(name)?.map(|value| decode(&value)).transpose()
+    }
+
     /// The replication identity last noted.
     pub fn identity(&self) -> Result<Option<IdentityRecord>, CatalogueError> {
         self.db.get(IDENTITY_KEY)?.map(|value| decode(&value)).transpose()
@@ -221,13 +226,13 @@ impl Catalogue {
     }
 
     /// Notes a snapshot.
-    pub fn put_snapshot(&self, snapshot: &SnapshotRecord) -> Result<(), CatalogueError> {
+    pub(super) fn put_snapshot(&self, snapshot: &SnapshotRecord) -> Result<(), CatalogueError> {
         self.snapshots.insert(&snapshot.name, encode(snapshot)?)?;
         Ok(())
     }
 
     /// Notes the replication identity.
-    pub fn put_identity(&self, identity: &IdentityRecord) -> Result<(), CatalogueError> {
+    pub(super) fn put_identity(&self, identity: &IdentityRecord) -> Result<(), CatalogueError> {
         self.db.insert(IDENTITY_KEY, encode(identity)?)?;
         Ok(())
     }
