@@ -22,7 +22,7 @@ const START_MS: u64 = 1_774_958_400_000;
 const LEN_MAX: u64 = 1 << 30;
 
 /// A log under construction.
-struct Builder {
+pub struct Builder {
     storage: Arc<dyn Storage>,
     dir: PathBuf,
     writer: Writer,
@@ -109,13 +109,14 @@ impl Builder {
         self.writer.switch_base(&path, &cut, self.now_ms).unwrap();
     }
 
-    fn stop(mut self) {
+    /// Ends the log as a server that is stopped does.
+    pub fn stop(mut self) {
         self.writer.close_clean().unwrap();
     }
 }
 
 /// Log, snapshot in the middle, segments before and after it.
-fn build(storage: Arc<dyn Storage>, dir: &Path) -> Builder {
+pub fn build(storage: Arc<dyn Storage>, dir: &Path) -> Builder {
     let mut builder = Builder::new(storage, dir);
     builder.write_some(30);
     builder.writer.rotate(builder.now_ms).unwrap();
@@ -132,7 +133,7 @@ fn sim(dir: &str) -> (SimDisk, PathBuf) {
 }
 
 /// Runs the tool: exit status, output, notices.
-fn tool(storage: &dyn Storage, answer: &str, args: &[&str]) -> (u8, String, String) {
+pub fn tool(storage: &dyn Storage, answer: &str, args: &[&str]) -> (u8, String, String) {
     let words = std::iter::once("vellum-log").chain(args.iter().copied());
     let cli = Cli::try_parse_from(words).unwrap();
     let (mut out, mut notices) = (Vec::new(), Vec::new());
@@ -148,7 +149,7 @@ fn tool(storage: &dyn Storage, answer: &str, args: &[&str]) -> (u8, String, Stri
 }
 
 /// Runs the tool, which is to end well; its output.
-fn look(storage: &dyn Storage, args: &[&str]) -> String {
+pub fn look(storage: &dyn Storage, args: &[&str]) -> String {
     let (status, out, notices) = tool(storage, "", args);
     assert_eq!((status, &*notices), (EXIT_CLEAN, ""), "{args:?}: {out}");
     out

@@ -3,6 +3,8 @@
 mod config_files;
 mod inspect;
 #[cfg(feature = "interop")]
+mod interop_inspect;
+#[cfg(feature = "interop")]
 mod interop_rdb;
 mod rdb_fixtures;
 #[cfg(feature = "interop")]

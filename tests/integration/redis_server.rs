@@ -29,6 +29,11 @@ pub enum Answer {
 impl RedisServer {
     /// Starts redis-server in `dir`, where it finds dump.rdb, and waits until it has loaded it.
     pub fn start(dir: &Path) -> Self {
+        Self::start_with(dir, &[])
+    }
+
+    /// Like [`RedisServer::start`], with more words on its command line.
+    pub fn start_with(dir: &Path, words: &[&str]) -> Self {
         let socket = dir.join("redis.sock");
         let mut process = Command::new("redis-server")
             .arg("--dir")
@@ -36,6 +41,7 @@ impl RedisServer {
             .arg("--unixsocket")
             .arg(&socket)
             .args(["--port", "0", "--save", "", "--enable-debug-command", "yes"])
+            .args(words)
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
