@@ -2,6 +2,6 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
 
 mod log_rig;
-mod recovery;
 mod rdb;
+mod recovery;
 mod storage;
