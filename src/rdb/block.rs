@@ -6,7 +6,7 @@
 //!        14  1E                    its value, 30 bytes:
 //!        15  10 digits, space      length of the content in bytes
 //!        26  10 digits, space      number of entries
-//!        37  8 hex digits          CRC-32 of the content
+//!        37  8 hex digits          CRC-32 of the 37 bytes before it and of the content
 //!        45  content               FE db, then entries; FE again where the database changes
 //! ```
 
@@ -25,7 +25,9 @@ pub const BLOCK_HEADER_LEN: usize = 45;
 
 const FIELD: &[u8; 12] = b"vellum-block";
 const DIGITS: usize = 10;
-const VALUE_LEN: usize = DIGITS + 1 + DIGITS + 1 + 8;
+const CRC_DIGITS: usize = 8;
+const VALUE_LEN: usize = DIGITS + 1 + DIGITS + 1 + CRC_DIGITS;
+const CRC_OFFSET: usize = BLOCK_HEADER_LEN - CRC_DIGITS;
 const _: () = assert!(1 + 1 + FIELD.len() + 1 + VALUE_LEN == BLOCK_HEADER_LEN);
 
 /// Longest content that a header can state.
@@ -104,15 +106,24 @@ impl BlockBuilder {
 
     /// Writes the header and lends the whole block.
     pub fn seal(&mut self) -> &[u8] {
-        let content = &self.buffer[BLOCK_HEADER_LEN..];
-        let (len, entries, crc) = (content.len(), self.entries, crc32fast::hash(content));
+        let len = self.content().len();
         assert!(len as u64 <= CONTENT_LEN_MAX, "a block of {len} bytes");
         let mut header = Vec::with_capacity(BLOCK_HEADER_LEN);
-        let value = format!("{len:010} {entries:010} {crc:08x}");
+        let value = format!("{len:010} {:010} {:08x}", self.entries, 0);
         push_aux(&mut header, FIELD, value.as_bytes());
         self.buffer[..BLOCK_HEADER_LEN].copy_from_slice(&header);
+        let crc = format!("{:08x}", crc_of(&self.buffer));
+        self.buffer[CRC_OFFSET..BLOCK_HEADER_LEN].copy_from_slice(crc.as_bytes());
         &self.buffer
     }
+}
+
+/// The checksum of a whole block, but for the checksum itself.
+fn crc_of(block: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(&block[..CRC_OFFSET]);
+    hasher.update(&block[BLOCK_HEADER_LEN..]);
+    hasher.finalize()
 }
 
 impl Default for BlockBuilder {
@@ -140,10 +151,10 @@ impl<'a> Block<'a> {
         self.bytes
     }
 
-    /// Compares the content with its checksum.
+    /// Compares header and content with the checksum.
     pub fn check(&self) -> Result<CheckedBlock<'a>, RdbError> {
         let content = &self.bytes[BLOCK_HEADER_LEN..];
-        let computed = crc32fast::hash(content);
+        let computed = crc_of(self.bytes);
         if computed != self.crc {
             return Err(RdbError::Checksum {
                 position: self.position,
@@ -156,7 +167,7 @@ impl<'a> Block<'a> {
     }
 }
 
-/// A block whose content fits its checksum: the only kind that can be decoded.
+/// A block that fits its checksum: the only kind that can be decoded.
 #[derive(Clone, Copy, Debug)]
 pub struct CheckedBlock<'a> {
     position: u64,
@@ -278,6 +289,17 @@ mod tests {
         let expected = [(0, b"key".to_vec()), (0, b"17".to_vec()), (9, Vec::new())];
         assert_eq!(keys(&file)?, [&expected[..], &expected].concat());
         Ok(())
+    }
+
+    #[test]
+    fn the_format_is_what_it_was() {
+        let golden = [
+            &b"\xfa\x0cvellum-block\x1e0000000041 0000000003 fcff9873"[..],
+            b"\xfe\x00\x00\x03key\x05value",
+            b"\xfc\x00\x68\xe5\xcf\x8b\x01\x00\x00\x00\xc0\x11\xc0\xfb",
+            b"\xfe\x09\xfc\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00",
+        ];
+        assert_eq!(block().seal(), golden.concat());
     }
 
     #[test]
