@@ -8,6 +8,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use vellum::base::{Offset, ReplId};
 use vellum::keyspace::{Keyspace, NewValue, ValueRef};
+use vellum::rdb::codec::EncodedEntry;
 use vellum::rdb::dump::{push_payload, read_payload};
 use vellum::rdb::lzf::{self, Compressor};
 use vellum::rdb::{
@@ -140,6 +141,27 @@ fn a_missing_block_is_found() {
     let start = block.position as usize;
     let without = [&bytes[..start], &bytes[start + block.bytes().len()..]].concat();
     assert!(matches!(read(&without, 1), Err(RdbError::Checksum { what: "the file", .. })));
+}
+
+#[test]
+fn nothing_of_a_damaged_block_is_decoded() {
+    let good = small_file();
+    let file = SnapshotFile::open(&good).unwrap();
+    let mut blocks = file.blocks().unwrap();
+    blocks.next_block().unwrap();
+    let second = blocks.next_block().unwrap().unwrap();
+    let range = second.position as usize..second.position as usize + second.bytes().len();
+    for at in range.start * 8..range.end * 8 {
+        let mut damaged = good.clone();
+        damaged[at / 8] ^= 1 << (at % 8);
+        let file = SnapshotFile::open(&damaged).unwrap();
+        let make = |entry: EncodedEntry<'_>| {
+            assert_eq!(entry.db, 0, "bit {at}");
+            Ok(())
+        };
+        let result = file.load(1, &Progress::new(), make, |_| ControlFlow::Continue(()));
+        assert!(result.is_err(), "bit {at}");
+    }
 }
 
 #[test]
