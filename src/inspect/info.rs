@@ -1,6 +1,7 @@
 //! `info`: what is in a directory, at a glance. Reads headers, and of the log only the last segment.
 
 use std::io::Write;
+use std::thread;
 
 use serde_json::{Value, json};
 
@@ -9,6 +10,7 @@ use super::cli::{Format, InfoArgs};
 use super::error::InspectError;
 use super::files::{Files, FoundFile};
 use super::output::{size, time};
+use super::verify::{LOOK_AGAIN_AFTER, LOOKS_MAX, may_be_live};
 use super::walk::Walk;
 use crate::base::{Offset, ReplId};
 use crate::log::{FileKind, Head, Layout, LockNote, LogError, TailPolicy, recover};
@@ -104,7 +106,16 @@ impl Info {
             notes: Vec::new(),
             problem: None,
         };
-        info.add_recovery(recover(storage, layout, TailPolicy::Trim));
+        let mut recovered = recover(storage, layout, TailPolicy::Trim);
+        // A server that is writing may have been met in the middle of something.
+        for _ in 0..LOOKS_MAX {
+            if recovered.is_ok() || !may_be_live(storage, layout)? {
+                break;
+            }
+            thread::sleep(LOOK_AGAIN_AFTER);
+            recovered = recover(storage, layout, TailPolicy::Trim);
+        }
+        info.add_recovery(recovered);
         Ok(info)
     }
 

@@ -1,7 +1,5 @@
 //! Reads the whole log of a directory, file after file, beside a server that may be moving them.
 
-use std::collections::BTreeSet;
-
 use super::error::InspectError;
 use super::files::{Files, FoundFile};
 use super::finding::{Finding, Severity};
@@ -23,38 +21,26 @@ type Visit<'v> = &'v mut dyn FnMut(Found<'_>) -> Result<bool, InspectError>;
 
 /// Visits every command of the log's files, oldest first, and everything that cannot be read.
 ///
-/// Segments that end before `from` are skipped. Files may come, move and go meanwhile: after the last
-/// one known the directory is listed again for newer ones.
+/// Segments that end before `from` are skipped. Files may move and go meanwhile; one that is gone is
+/// passed over. Newer ones are left to the next run: beside a busy server this would never end.
 pub(super) fn for_each_record(
     storage: &dyn Storage,
     layout: &Layout,
     from: Option<Offset>,
     visit: Visit<'_>,
 ) -> Result<(), InspectError> {
-    let mut seen = BTreeSet::new();
-    let mut newest = None;
-    loop {
-        let files = Files::list(storage, layout)?.log();
-        let new: Vec<&FoundFile> = files
-            .iter()
-            .filter(|f| !seen.contains(&f.name) && newest.is_none_or(|rank| f.rank() > rank))
-            .collect();
-        if new.is_empty() {
+    let files = Files::list(storage, layout)?.log();
+    for (index, file) in files.iter().enumerate() {
+        if let (Some(from), Some(next)) = (from, files.get(index + 1))
+            && starts_before(storage, layout, next, from)
+        {
+            continue;
+        }
+        if !visit_file(storage, layout, file, visit)? {
             return Ok(());
         }
-        for (index, file) in new.iter().enumerate() {
-            seen.insert(file.name.clone());
-            newest = newest.max(Some(file.rank()));
-            if let (Some(from), Some(next)) = (from, new.get(index + 1))
-                && starts_before(storage, layout, next, from)
-            {
-                continue;
-            }
-            if !visit_file(storage, layout, file, visit)? {
-                return Ok(());
-            }
-        }
     }
+    Ok(())
 }
 
 /// Whether a segment begins at `offset` or earlier, so that everything before it is older.

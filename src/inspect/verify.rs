@@ -19,13 +19,13 @@ use super::progress::Bar;
 use super::walk::{End, Event, Mode, Walk};
 use crate::log::{FileKind, Layout, LockNote, LogError, TailPolicy, recover};
 use crate::rdb::{Contents, Progress, RdbError, SnapshotFile};
-use crate::storage::{Storage, read_file};
+use crate::storage::{OpenMode, Storage, read_file};
 
 /// Longest lock file that is read, in bytes.
 const LOCK_LEN_MAX: u64 = 4096;
-/// How often a directory that a server writes to is looked at before its end is called torn.
-const LOOKS: usize = 5;
-const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(40);
+/// How often a directory that a server may be writing to is looked at again.
+pub(super) const LOOKS_MAX: usize = 10;
+pub(super) const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(40);
 
 /// What was read.
 #[derive(Clone, Copy, Debug, Default)]
@@ -67,13 +67,51 @@ pub(super) fn run(env: &mut Environment<'_>, args: &VerifyArgs) -> Result<Severi
 }
 
 /// Everything that is wrong with a directory, each place once, the worst first.
+///
+/// Where a server may be writing, a look can meet a write or a change of the manifest half done. So
+/// what is wrong there counts only if it is found in the same place again.
 fn verify(
     storage: &dyn Storage,
     layout: &Layout,
     show_bar: bool,
 ) -> Result<(Vec<Finding>, Totals), InspectError> {
+    let (mut findings, totals) = look(storage, layout, show_bar, None)?;
+    let is_bad = |finding: &Finding| finding.severity > Severity::Note;
+    for _ in 0..LOOKS_MAX {
+        let suspects: BTreeSet<PathBuf> =
+            findings.iter().filter(|f| is_bad(f)).map(|f| f.path.clone()).collect();
+        if suspects.is_empty() || !may_be_live(storage, layout)? {
+            break;
+        }
+        thread::sleep(LOOK_AGAIN_AFTER);
+        let (again, _) = look(storage, layout, false, Some(&suspects))?;
+        let before = findings.len();
+        findings.retain(|finding| {
+            !is_bad(finding)
+                || again.iter().any(|f| f.path == finding.path && f.position == finding.position)
+        });
+        if findings.len() == before {
+            break;
+        }
+    }
+    Ok((findings, totals))
+}
+
+/// Whether a server may be running on the directory.
+pub(super) fn may_be_live(storage: &dyn Storage, layout: &Layout) -> Result<bool, InspectError> {
+    let Some(note) = LockNote::read(storage, layout)? else { return Ok(false) };
+    Ok(note.clean.is_none() && storage.boot_id().is_ok_and(|id| note.is_boot(&id)))
+}
+
+/// Looks once: at everything, or at the start and at some files only.
+fn look(
+    storage: &dyn Storage,
+    layout: &Layout,
+    show_bar: bool,
+    only: Option<&BTreeSet<PathBuf>>,
+) -> Result<(Vec<Finding>, Totals), InspectError> {
     let files = Files::list(storage, layout)?;
-    let dump_len = match storage.open(&layout.dump(), crate::storage::OpenMode::Read) {
+    let dump_len = match storage.open(&layout.dump(), OpenMode::Read) {
         Ok(file) => file.len().unwrap_or(0),
         Err(_) => 0,
     };
@@ -86,11 +124,14 @@ fn verify(
         totals: Totals::default(),
     };
     verifier.check_lock()?;
-    verifier.check_start(&files)?;
-    for file in &files.all {
+    verifier.check_start(&files);
+    let is_wanted = |path: &Path| only.is_none_or(|only| only.contains(path));
+    for file in files.all.iter().filter(|file| is_wanted(&file.path)) {
         verifier.check_file(&files, file)?;
     }
-    verifier.check_dump()?;
+    if is_wanted(&layout.dump()) {
+        verifier.check_dump()?;
+    }
     verifier.bar.finish();
     let Verifier { mut findings, totals, .. } = verifier;
     // Both looks name the place that stops a start; the more telling words came first.
@@ -141,32 +182,17 @@ impl Verifier<'_> {
     }
 
     /// What a start would make of the directory.
-    fn check_start(&mut self, files: &Files) -> Result<(), InspectError> {
+    fn check_start(&mut self, files: &Files) {
         let path = self.layout.manifest();
         match &files.manifest {
             Some(Err(what)) => self.found(Severity::Damage, &path, what.clone()),
             Some(Ok(_)) => self.count_file(files.manifest_len),
             None => {}
         }
-        let mut looks = if self.may_be_live()? { LOOKS } else { 1 };
-        loop {
-            looks -= 1;
-            match self.look_at_start() {
-                Ok(notes) => self.findings.extend(notes),
-                // A server may be in the middle of a write, or of a change of the manifest.
-                Err(_) if looks > 0 => {
-                    thread::sleep(LOOK_AGAIN_AFTER);
-                    continue;
-                }
-                Err(finding) => self.findings.push(finding),
-            }
-            return Ok(());
+        match self.look_at_start() {
+            Ok(notes) => self.findings.extend(notes),
+            Err(finding) => self.findings.push(finding),
         }
-    }
-
-    fn may_be_live(&self) -> Result<bool, InspectError> {
-        let Some(note) = LockNote::read(self.storage, self.layout)? else { return Ok(false) };
-        Ok(note.clean.is_none() && self.storage.boot_id().is_ok_and(|id| note.is_boot(&id)))
     }
 
     /// What a start would note, or why it would not go well.
@@ -345,6 +371,10 @@ fn end_severity(files: &Files, file: &FoundFile) -> Option<Severity> {
             Some(Severity::Note)
         }
         _ if file.is_named && newest.is_some_and(|last| last.name == file.name) => None,
+        // Begun for a manifest that is not there yet, or never came to be.
+        FileKind::Incr(seq) if !file.is_named && newest.is_some_and(|last| seq > last.seq) => {
+            Some(Severity::Note)
+        }
         _ => Some(Severity::Damage),
     }
 }

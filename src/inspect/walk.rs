@@ -191,7 +191,12 @@ impl SegmentWalk {
             return foreign.go_on(storage, layout, &self.path, visit);
         }
         loop {
-            let step = self.cursor.step()?;
+            let mut step = self.cursor.step()?;
+            if step != Step::Frame {
+                // What was read earlier may have been written over by frames since.
+                self.cursor.refresh()?;
+                step = self.cursor.step()?;
+            }
             let what = match step {
                 Step::Frame => {
                     if !self.visit_frame(visit)? {
@@ -209,9 +214,18 @@ impl SegmentWalk {
                 return Ok(End::Broken(what));
             }
             let position = self.cursor.position();
+            let offset = self.cursor.offset();
             match next_frame(&mut self.cursor, position)? {
                 Some(next) => {
-                    let offset = Some(self.cursor.offset());
+                    // It may have been written, and those before it, since the cursor was here.
+                    self.cursor.refresh()?;
+                    if self.cursor.step()? == Step::Frame {
+                        if !self.visit_frame(visit)? {
+                            return Ok(End::Stopped);
+                        }
+                        continue;
+                    }
+                    let offset = Some(offset);
                     self.cursor.seek(next.0, next.1);
                     if !visit(Event::Gap(Gap { position, offset, what, next }))? {
                         return Ok(End::Stopped);

@@ -401,6 +401,46 @@ fn tail_follows_over_a_rotation() {
 }
 
 #[test]
+fn a_directory_being_written_is_never_called_damaged() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let mut builder = Builder::new(Arc::new(RealDisk), &data);
+    let done = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let thread = std::thread::spawn({
+        let (data, done) = (data.to_str().unwrap().to_owned(), done.clone());
+        move || {
+            let mut looks = 0;
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                let (status, out, _) = tool(&RealDisk, "", &["verify", &data]);
+                assert_eq!(status, EXIT_CLEAN, "{out}");
+                let (status, _, notices) = tool(&RealDisk, "", &["dump", &data]);
+                assert_eq!(status, EXIT_CLEAN, "{notices}");
+                looks += 1;
+            }
+            looks
+        }
+    });
+    let value = vec![b'v'; 5000];
+    for n in 0..20_000 {
+        let mut buffer = builder.writer.take_spare();
+        let mut bytes = Vec::new();
+        push_command(&mut bytes, &[b"SET", b"key", &value[..n % 5000]]);
+        buffer.push(&bytes, false);
+        buffer.boundary();
+        buffer.seal(START_MS);
+        builder.writer.write(buffer).unwrap();
+        if n % 1000 == 999 {
+            builder.writer.rotate(START_MS).unwrap();
+        }
+        if n % 7000 == 6999 {
+            builder.snapshot(40);
+        }
+    }
+    done.store(true, std::sync::atomic::Ordering::Relaxed);
+    assert!(thread.join().unwrap() > 0);
+}
+
+#[test]
 fn history_tells_when_a_key_was_written_and_is_extended() {
     let dir = tempfile::tempdir().unwrap();
     let (data, index) = (dir.path().join("data"), dir.path().join("index"));
