@@ -2,7 +2,7 @@
 //! single insert while a database grows, and the cost of a step of SCAN and of the snapshot walk.
 
 use std::hint::black_box;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, Throughput};
 use vellum::keyspace::{Entry, Keyspace, ValueRef, WalkSink};
@@ -41,32 +41,55 @@ fn resident_bytes() -> usize {
     pages * 4096
 }
 
-/// Prints bytes a key and the longest single insert, for databases of several sizes.
-fn print_figures() {
-    println!("keys      value  counted B/key  resident B/key  longest insert  inserts/s");
-    for (keys, value_len) in
-        [(1_000_000, 64), (5_000_000, 64), (7_000_000, 64), (10_000_000, 64), (10_000_000, 3)]
-    {
-        let value = vec![b'v'; value_len];
-        let before = resident_bytes();
-        let mut keyspace = Keyspace::new(1, 42);
-        let mut longest = Duration::ZERO;
-        let begun = Instant::now();
-        let mut last = begun;
-        for number in 0..keys {
-            insert(&mut keyspace, number, &value);
-            let now = Instant::now();
-            longest = longest.max(now - last);
-            last = now;
-        }
-        let rate = keys as f64 / begun.elapsed().as_secs_f64();
-        let per_key = |bytes: usize| bytes as f64 / keys as f64;
-        println!(
-            "{keys:<9} {value_len:<6} {:<14.1} {:<15.1} {longest:<15?} {rate:.0}",
-            per_key(keyspace.memory_bytes()),
-            per_key(resident_bytes().saturating_sub(before)),
-        );
+/// Processor time this thread has used: a wall clock would also show what other processes do.
+fn thread_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+/// Databases of these sizes (keys, length of values) are filled, each in a process of its own.
+const FIGURES: [(u64, usize); 5] =
+    [(1_000_000, 64), (5_000_000, 64), (7_000_000, 64), (10_000_000, 64), (10_000_000, 3)];
+
+/// Has a process print the figures for each size: what one leaves in the allocator would be missing
+/// in the next one's resident memory.
+fn print_all_figures() {
+    println!(
+        "keys      value  counted B/key  resident B/key  longest insert  99.9999 %  inserts/s"
+    );
+    let Ok(program) = std::env::current_exe() else { return };
+    for (keys, value_len) in FIGURES {
+        let sizes = [keys.to_string(), value_len.to_string()];
+        let status = std::process::Command::new(&program).arg("figures").args(sizes).status();
+        assert!(status.is_ok_and(|status| status.success()));
     }
+}
+
+/// Prints bytes a key and the longest single inserts (in processor time) while a database grows.
+fn print_figures(keys: u64, value_len: usize) {
+    let value = vec![b'v'; value_len];
+    let before = resident_bytes();
+    let mut keyspace = Keyspace::new(1, 42);
+    let mut longest = Vec::new();
+    let mut last = thread_time();
+    for number in 0..keys {
+        insert(&mut keyspace, number, &value);
+        let now = thread_time();
+        if now - last > Duration::from_micros(5) {
+            longest.push(now - last);
+        }
+        last = now;
+    }
+    let per_key = |bytes: usize| bytes as f64 / keys as f64;
+    let counted = per_key(keyspace.memory_bytes());
+    let resident = per_key(resident_bytes().saturating_sub(before));
+    longest.sort_unstable_by_key(|time| std::cmp::Reverse(*time));
+    let at = |index: usize| {
+        let time = longest.get(index).copied().unwrap_or_default();
+        format!("{time:.1?}")
+    };
+    let (max, rest) = (at(0), at((keys / 1_000_000) as usize));
+    println!("{keys:<9} {value_len:<6} {counted:<14.1} {resident:<15.1} {max:<15} {rest}");
 }
 
 fn lookups(c: &mut Criterion) {
@@ -164,10 +187,17 @@ fn walk(c: &mut Criterion) {
 }
 
 fn main() {
-    let mut criterion = Criterion::default().configure_from_args();
-    if std::env::args().any(|arg| arg == "figures" || arg == "--bench") {
-        print_figures();
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    if let [name, keys, value_len] = &args[..]
+        && let ("figures", Ok(keys), Ok(value_len)) =
+            (name.as_str(), keys.parse(), value_len.parse())
+    {
+        return print_figures(keys, value_len);
     }
+    if args.iter().any(|arg| arg == "--bench") {
+        print_all_figures();
+    }
+    let mut criterion = Criterion::default().configure_from_args();
     lookups(&mut criterion);
     inserts(&mut criterion);
     walk(&mut criterion);
