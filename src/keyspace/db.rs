@@ -12,6 +12,13 @@ use super::table::Table;
 use super::value::NewValue;
 use super::walk::{Garbage, Retired, SharedSink, TableWalk};
 
+/// The access word that entries get.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Access {
+    pub word: u32,
+    pub kept_when_replaced: bool,
+}
+
 /// The keys of one database.
 #[derive(Debug)]
 pub struct Db {
@@ -19,7 +26,7 @@ pub struct Db {
     expiry: ExpiryIndex,
     expires_len: usize,
     entry_bytes: usize,
-    access: u32,
+    access: Access,
     /// The epoch of entries made now.
     epoch: u8,
     walk: Option<TableWalk>,
@@ -39,7 +46,7 @@ impl Db {
             expiry: ExpiryIndex::default(),
             expires_len: 0,
             entry_bytes: 0,
-            access: 0,
+            access: Access::default(),
             epoch: 0,
             walk: None,
         }
@@ -84,15 +91,19 @@ impl Db {
     ) -> bool {
         let access = self.access;
         if let Some(mut entry) = self.get_mut(hash, key) {
-            entry.set(value);
-            entry.set_access(access);
             let before = entry.expire_ms();
-            entry.set_expire_ms(expire_ms);
+            entry.resize(|entry| {
+                entry.set_value(value.into());
+                entry.set_expire_ms(expire_ms);
+            });
+            if !access.kept_when_replaced {
+                entry.set_access(access.word);
+            }
             self.reindex(hash, before, expire_ms);
             return true;
         }
         let mut entry = Entry::new(hash, key, value.into(), expire_ms);
-        entry.set_access(access);
+        entry.set_access(access.word);
         entry.set_epoch(self.epoch);
         self.entry_bytes += entry.memory_bytes();
         self.table.insert_new(hash, entry);
@@ -204,8 +215,8 @@ impl Db {
         self.table.memory_bytes() + self.expiry.memory_bytes()
     }
 
-    pub(super) fn set_access(&mut self, word: u32) {
-        self.access = word;
+    pub(super) fn set_access(&mut self, access: Access) {
+        self.access = access;
     }
 
     pub(super) fn begin_walk(&mut self, db: usize, epoch: u8, sink: &SharedSink) {

@@ -19,6 +19,7 @@ pub use hash::KeyHasher;
 pub use value::{NewValue, Value, ValueRef, parse_int};
 pub use walk::{Garbage, WalkActive, WalkSink};
 
+use db::Access;
 use entry::EPOCHS;
 use walk::{Retired, SharedSink};
 
@@ -27,6 +28,7 @@ use walk::{Retired, SharedSink};
 pub struct Keyspace {
     databases: Vec<Db>,
     hasher: KeyHasher,
+    access: Access,
     retired: Vec<Retired>,
     epoch: u8,
     /// Epochs other than the current one that entries may be in: of walks that were given up.
@@ -42,6 +44,7 @@ impl Keyspace {
         Self {
             databases: (0..databases).map(|_| Db::new(hasher.clone())).collect(),
             hasher,
+            access: Access::default(),
             retired: Vec::new(),
             epoch: 0,
             epochs_lingering: 0,
@@ -115,10 +118,13 @@ impl Keyspace {
         self.databases.iter().map(Db::memory_bytes).sum()
     }
 
-    /// Sets the access word given to entries that are created or replaced from now on.
-    pub fn set_access(&mut self, word: u32) {
-        for db in &mut self.databases {
-            db.set_access(word);
+    /// Sets the access word (24 bits) that entries get when they are created from now on, and when
+    /// they are replaced, unless those keep theirs. To be called as the clock that it shows goes on.
+    pub fn set_access(&mut self, word: u32, kept_when_replaced: bool) {
+        let access = Access { word, kept_when_replaced };
+        if self.access != access {
+            self.access = access;
+            self.databases.iter_mut().for_each(|db| db.set_access(access));
         }
     }
 
@@ -182,5 +188,31 @@ impl Keyspace {
     /// Memory that a walk, now finished or given up, has held back.
     pub fn take_garbage(&mut self) -> Garbage {
         std::mem::take(&mut self.garbage)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keyspace_and_garbage_may_go_to_another_thread() {
+        fn is_send<T: Send>() {}
+        is_send::<Keyspace>();
+        is_send::<Garbage>();
+    }
+
+    #[test]
+    fn new_entries_get_the_access_word_and_replaced_ones_may_keep_theirs() {
+        let mut keyspace = Keyspace::new(1, 0);
+        let hash = keyspace.hash(b"key");
+        let mut word_after_insert = |word, kept| {
+            keyspace.set_access(word, kept);
+            keyspace.db_mut(0).insert(hash, b"key", 1, None);
+            keyspace.db(0).get(hash, b"key").map(Entry::access)
+        };
+        assert_eq!(word_after_insert(7, false), Some(7));
+        assert_eq!(word_after_insert(8, false), Some(8));
+        assert_eq!(word_after_insert(9, true), Some(8));
     }
 }

@@ -563,3 +563,116 @@ fn first_hash(hash: u64, depth: u32) -> u64 {
 fn next_hash(first: u64, depth: u32) -> Option<u64> {
     if depth == 0 { None } else { first.checked_add(1 << (64 - depth)) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keyspace::NewValue;
+
+    fn insert(table: &mut Table, key: &[u8]) -> u64 {
+        let hash = table.hasher.hash(key);
+        table.insert_new(hash, Entry::new(hash, key, NewValue::Int(1), None));
+        hash
+    }
+
+    /// What the head of this file says always holds.
+    fn check(table: &Table) {
+        assert_eq!(table.directory.len(), 1 << table.depth);
+        let mut cell = 0;
+        let (mut len, mut deepest, mut segments, mut bytes) = (0, 0, 0, 0);
+        for (first, segment) in table.segments_from(0) {
+            let cells = 1 << (table.depth - segment.depth);
+            let number = table.directory[cell];
+            assert!(table.directory[cell..cell + cells].iter().all(|&other| other == number));
+            assert_eq!(table.cell(first), cell);
+            for entry in &segment.slots {
+                let hash = table.hasher.hash(entry.key());
+                assert_eq!(first_hash(hash, segment.depth), first);
+                assert_eq!(tag_of(hash), entry.tag());
+            }
+            cell += cells;
+            len += segment.slots.len();
+            deepest += usize::from(segment.depth == table.depth);
+            segments += 1;
+            bytes += segment.memory_bytes();
+        }
+        assert_eq!((cell, len), (table.directory.len(), table.len));
+        assert_eq!((deepest, segments), (table.deepest, table.segment_count()));
+        assert_eq!(bytes, table.slots_bytes);
+    }
+
+    #[test]
+    fn it_grows_and_shrinks_back() {
+        let mut table = Table::new(KeyHasher::new(3));
+        let keys: Vec<Vec<u8>> = (0..50_000).map(|n: u32| n.to_string().into_bytes()).collect();
+        for (index, key) in keys.iter().enumerate() {
+            insert(&mut table, key);
+            if index % 5000 == 0 {
+                check(&table);
+            }
+        }
+        let grown_bytes = table.memory_bytes();
+        assert!(table.depth >= 6);
+        for (index, key) in keys.iter().enumerate() {
+            let hash = table.hasher.hash(key);
+            assert!(table.remove(hash, key).is_some());
+            if index % 5000 == 0 {
+                check(&table);
+            }
+        }
+        check(&table);
+        assert_eq!((table.len, table.depth, table.segment_count()), (0, 0, 1));
+        assert!(table.memory_bytes() < grown_bytes / 20, "{} left", table.memory_bytes());
+    }
+
+    #[test]
+    fn taking_out_and_putting_in_does_not_make_it_grow() {
+        let mut table = Table::new(KeyHasher::new(4));
+        let key = |n: u32| n.to_string().into_bytes();
+        (0..40_000).for_each(|n| {
+            insert(&mut table, &key(n));
+        });
+        let full_bytes = table.memory_bytes();
+        for n in 0..200_000 {
+            let gone = key(n);
+            assert!(table.remove(table.hasher.hash(&gone), &gone).is_some());
+            insert(&mut table, &key(n + 40_000));
+        }
+        check(&table);
+        assert!(table.memory_bytes() <= full_bytes * 2, "{}", table.memory_bytes());
+    }
+
+    #[test]
+    fn colliding_keys_do_not_blow_up_the_directory() {
+        let mut table = Table::new(KeyHasher::new(5));
+        let keys: Vec<_> = table.hasher.colliding_keys().take(3000).collect();
+        let hashes: Vec<u64> = keys.iter().map(|key| insert(&mut table, key)).collect();
+        assert!(hashes.iter().all(|&hash| hash == hashes[0]));
+        check(&table);
+        assert!(table.memory_bytes() < 200_000, "{}", table.memory_bytes());
+        let mut seen = 0;
+        table.scan(0, 1, &mut |_| seen += 1);
+        assert_eq!(seen, keys.len());
+        for key in &keys {
+            assert!(table.remove(hashes[0], key).is_some());
+        }
+        check(&table);
+    }
+
+    #[test]
+    fn random_entries_are_about_equally_likely() {
+        let mut table = Table::new(KeyHasher::new(6));
+        (0..2000_u32).for_each(|n| {
+            insert(&mut table, &n.to_ne_bytes());
+        });
+        let mut rng = fastrand::Rng::with_seed(1);
+        let mut counts = std::collections::BTreeMap::new();
+        for _ in 0..200_000 {
+            let entry = table.random(&mut rng).unwrap();
+            *counts.entry(entry.key().to_vec()).or_insert(0) += 1;
+        }
+        assert_eq!(counts.len(), 2000);
+        let (min, max) = (counts.values().min().unwrap(), counts.values().max().unwrap());
+        assert!(*min > 40 && *max < 250, "{min}..{max} around 100");
+    }
+}
