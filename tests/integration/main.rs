@@ -1,9 +1,17 @@
 //! Tests over sockets and processes: see tests/README.md.
 
+#[path = "../support/command_runner.rs"]
+mod command_runner;
+#[cfg(feature = "interop")]
+#[path = "../support/command_script.rs"]
+mod command_script;
+mod commands;
 mod config_files;
 mod inspect;
 #[cfg(feature = "interop")]
 mod interop_inspect;
+#[cfg(feature = "interop")]
+mod interop_command;
 #[cfg(feature = "interop")]
 mod interop_rdb;
 mod rdb_fixtures;

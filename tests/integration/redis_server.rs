@@ -54,6 +54,16 @@ impl RedisServer {
         call(&mut self.stream, args)
     }
 
+    /// Sends a command and reads its reply, whatever that is, byte for byte.
+    pub fn raw(&mut self, args: &[&[u8]]) -> Vec<u8> {
+        let mut request = Vec::new();
+        push_command(&mut request, args);
+        self.stream.get_mut().write_all(&request).unwrap();
+        let mut reply = Vec::new();
+        read_reply(&mut self.stream, &mut reply);
+        reply
+    }
+
     /// Sends a command that must be answered with `+OK`.
     pub fn ok(&mut self, args: &[&[u8]]) {
         assert_eq!(self.call(args), Answer::Line(b"+OK".to_vec()));
@@ -87,6 +97,25 @@ fn wait_until_loaded(process: &mut Child, socket: &Path) -> BufReader<UnixStream
         assert!(process.try_wait().unwrap().is_none(), "redis-server went away");
         assert!(started.elapsed() < START_TIME_MAX, "redis-server does not answer");
         std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Appends one whole reply, its elements included, to `reply`.
+fn read_reply(stream: &mut BufReader<UnixStream>, reply: &mut Vec<u8>) {
+    let start = reply.len();
+    stream.read_until(b'\n', reply).unwrap();
+    let line = &reply[start..];
+    let kind = line[0];
+    let count: i64 = String::from_utf8_lossy(&line[1..]).trim().parse().unwrap_or(0);
+    match kind {
+        b'$' | b'=' if count >= 0 => {
+            let body = reply.len();
+            reply.resize(body + count as usize + 2, 0);
+            stream.read_exact(&mut reply[body..]).unwrap();
+        }
+        b'*' | b'~' | b'>' => (0..count).for_each(|_| read_reply(stream, reply)),
+        b'%' => (0..2 * count).for_each(|_| read_reply(stream, reply)),
+        _ => {}
     }
 }
 

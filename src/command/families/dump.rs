@@ -8,8 +8,8 @@ use crate::rdb::dump::{PayloadError, push_payload, read_payload};
 use crate::rdb::lzf::Compressor;
 use crate::resp::Args;
 
-/// Shorter strings are not worth the compressor's table.
-const COMPRESSED_LEN_MIN: usize = 64;
+/// The codec compresses no shorter string, so the compressor need not be made.
+const COMPRESSED_LEN_MIN: usize = 21;
 
 /// `DUMP key`
 pub(crate) fn dump(ctx: &mut Ctx<'_>, args: &Args<'_>) {
