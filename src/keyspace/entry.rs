@@ -26,7 +26,7 @@
 use std::alloc::{self, Layout};
 use std::ptr::{self, NonNull};
 
-use super::value::{NewValue, ValueRef};
+use super::value::{NewValue, Value, ValueRef};
 
 /// Longest value that stands in the block, in bytes; a longer one has an allocation of its own.
 const INLINE_LEN_MAX: usize = 1024;
@@ -318,6 +318,15 @@ impl Entry {
                 ValueRef::Int(i64::from_le_bytes([a, b, c, d, e, f, g, h]))
             }
             _ => ValueRef::Bytes(bytes),
+        }
+    }
+
+    /// The value, moved out where it has an allocation of its own.
+    pub fn into_value(mut self) -> Value {
+        let head = self.head();
+        match self.long_mut(head) {
+            Some(bytes) => Value::Bytes(std::mem::take(bytes)),
+            None => self.value().to_value(),
         }
     }
 

@@ -9,9 +9,9 @@ mod commands;
 mod config_files;
 mod inspect;
 #[cfg(feature = "interop")]
-mod interop_inspect;
-#[cfg(feature = "interop")]
 mod interop_command;
+#[cfg(feature = "interop")]
+mod interop_inspect;
 #[cfg(feature = "interop")]
 mod interop_rdb;
 mod rdb_fixtures;

@@ -17,6 +17,15 @@ pub struct Logged {
     pub words: Vec<Vec<u8>>,
 }
 
+/// A key with all that is asked of it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Held {
+    pub db: usize,
+    pub key: Vec<u8>,
+    pub value: Vec<u8>,
+    pub expire_ms: Option<u64>,
+}
+
 pub struct Runner {
     pub keyspace: Keyspace,
     pub settings: Settings,
@@ -105,12 +114,15 @@ impl Runner {
     }
 
     /// All keys with value and time, sorted.
-    pub fn content(&self) -> Vec<(usize, Vec<u8>, Vec<u8>, Option<u64>)> {
-        let mut all: Vec<_> = (0..self.keyspace.databases())
-            .flat_map(|db| self.keyspace.db(db).iter().map(move |entry| (db, entry)))
-            .map(|(db, entry)| {
-                let value = entry.value().to_cow().into_owned();
-                (db, entry.key().to_vec(), value, entry.expire_ms())
+    pub fn content(&self) -> Vec<Held> {
+        let entries = (0..self.keyspace.databases())
+            .flat_map(|db| self.keyspace.db(db).iter().map(move |entry| (db, entry)));
+        let mut all: Vec<Held> = entries
+            .map(|(db, entry)| Held {
+                db,
+                key: entry.key().to_vec(),
+                value: entry.value().to_cow().into_owned(),
+                expire_ms: entry.expire_ms(),
             })
             .collect();
         all.sort();

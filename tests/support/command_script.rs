@@ -83,7 +83,6 @@ const COMMANDS: &[&str] = &[
     "MOVE k n",
     "TOUCH k k",
     "OBJECT ENCODING k",
-    "OBJECT REFCOUNT k",
     "OBJECT FREQ k",
     "EXPIRE k s",
     "EXPIRE k s w",

@@ -3,7 +3,7 @@
 use super::{SYNTAX, database_index, is_word};
 use crate::command::ctx::{Ctx, Use};
 use crate::command::events::NotifyClasses;
-use crate::keyspace::Value;
+use crate::keyspace::{Entry, Value};
 use crate::resp::Args;
 
 const NO_SUCH_KEY: &str = "ERR no such key";
@@ -14,24 +14,41 @@ struct Content {
     value: Value,
     expire_ms: Option<u64>,
     access: u32,
+    /// The string was changed in part, which shows in `OBJECT ENCODING`.
+    is_raw: bool,
 }
 
-/// The content of a prepared key of the selected database.
-fn content_of(ctx: &Ctx<'_>, hash: u64, key: &[u8]) -> Option<Content> {
-    let entry = ctx.keyspace.db(ctx.db).get(hash, key)?;
-    Some(Content {
-        value: entry.value().to_value(),
-        expire_ms: entry.expire_ms(),
-        access: entry.access(),
-    })
+impl Content {
+    /// A copy of what `entry` holds.
+    fn copy_of(entry: &Entry) -> Self {
+        Self { value: entry.value().to_value(), ..Self::without_value(entry) }
+    }
+
+    /// What `entry` held, without a copy of a long value.
+    fn moved_from(entry: Entry) -> Self {
+        let rest = Self::without_value(&entry);
+        Self { value: entry.into_value(), ..rest }
+    }
+
+    fn without_value(entry: &Entry) -> Self {
+        Self {
+            value: Value::Int(0),
+            expire_ms: entry.expire_ms(),
+            access: entry.access(),
+            is_raw: entry.encoding() == "raw",
+        }
+    }
 }
 
 /// Puts `content` under a prepared key of database `db`, over whatever is there.
 fn put(ctx: &mut Ctx<'_>, db: usize, hash: u64, key: &[u8], content: Content) {
     let database = ctx.keyspace.db_mut(db);
     database.insert(hash, key, content.value, content.expire_ms);
-    if let Some(entry) = database.get(hash, key) {
+    if let Some(mut entry) = database.get_mut(hash, key) {
         entry.set_access(content.access);
+        if content.is_raw && entry.encoding() != "raw" {
+            entry.append(b"");
+        }
     }
     ctx.events.modified(db, key);
 }
@@ -54,10 +71,10 @@ pub(crate) fn renamenx(ctx: &mut Ctx<'_>, args: &Args<'_>) {
 fn rename_key(ctx: &mut Ctx<'_>, args: &Args<'_>, over: bool) -> Option<bool> {
     let (from, to) = (&args[1], &args[2]);
     let from_hash = ctx.prepare(from);
-    let Some(content) = content_of(ctx, from_hash, from) else {
+    if !ctx.exists(from_hash, from) {
         ctx.reply.error(NO_SUCH_KEY);
         return None;
-    };
+    }
     if from == to {
         return Some(false);
     }
@@ -65,8 +82,8 @@ fn rename_key(ctx: &mut Ctx<'_>, args: &Args<'_>, over: bool) -> Option<bool> {
     if !over && ctx.exists(to_hash, to) {
         return Some(false);
     }
-    put(ctx, ctx.db, to_hash, to, content);
-    ctx.database().remove(from_hash, from);
+    let entry = ctx.database().take(from_hash, from)?;
+    put(ctx, ctx.db, to_hash, to, Content::moved_from(entry));
     ctx.events.modified(ctx.db, from);
     ctx.log_verbatim();
     ctx.notify(NotifyClasses::GENERIC, "rename_from", from);
@@ -100,10 +117,11 @@ pub(crate) fn copy(ctx: &mut Ctx<'_>, args: &Args<'_>) {
     let from_hash = ctx.hash(from);
     let to_hash = ctx.prepare_in(db, to);
     let taken = ctx.keyspace.db(db).get(to_hash, to).is_some();
-    let content = content_of(ctx, from_hash, from);
-    let Some(content) = content.filter(|_| replace || !taken) else {
+    let source = ctx.keyspace.db(ctx.db).get(from_hash, from);
+    let Some(source) = source.filter(|_| replace || !taken) else {
         return ctx.reply.integer(0);
     };
+    let content = Content::copy_of(source);
     put(ctx, db, to_hash, to, content);
     ctx.log_verbatim();
     ctx.events.notify(NotifyClasses::GENERIC, "copy_to", db, to);
@@ -118,15 +136,12 @@ pub(crate) fn move_key(ctx: &mut Ctx<'_>, args: &Args<'_>) {
         return ctx.reply.error(SAME_OBJECT);
     }
     let hash = ctx.prepare(key);
-    let Some(content) = content_of(ctx, hash, key) else {
-        return ctx.reply.integer(0);
-    };
     ctx.prepare_in(db, key);
-    if ctx.keyspace.db(db).get(hash, key).is_some() {
+    if !ctx.exists(hash, key) || ctx.keyspace.db(db).get(hash, key).is_some() {
         return ctx.reply.integer(0);
     }
-    put(ctx, db, hash, key, content);
-    ctx.database().remove(hash, key);
+    let Some(entry) = ctx.database().take(hash, key) else { return };
+    put(ctx, db, hash, key, Content::moved_from(entry));
     ctx.events.modified(ctx.db, key);
     ctx.log_verbatim();
     ctx.notify(NotifyClasses::GENERIC, "move_from", key);
