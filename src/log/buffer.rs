@@ -127,9 +127,9 @@ impl FrameBuffer {
         self.end
     }
 
-    /// Bytes the group takes in the file.
+    /// Bytes the group takes in the file, without the two that may have to follow it.
     pub fn len(&self) -> usize {
-        self.bytes.len()
+        self.frames.last().map_or(0, |frame| frame.end)
     }
 
     /// Number of frames.
@@ -157,7 +157,7 @@ impl FrameBuffer {
     pub(crate) fn finish(&mut self, seed: u32, synced_len: u64, position: u64) -> &[u8] {
         let time_ms = self.time_ms.unwrap_or_default();
         assert!(self.time_ms.is_some(), "a group is sealed before it is written");
-        let end = self.frames.last().map_or(0, |f| f.end);
+        let end = self.len();
         self.bytes.truncate(end);
         for frame in &self.frames {
             let (head, body) =

@@ -233,7 +233,8 @@ impl Writer {
     pub fn synced(&mut self, outcome: SyncOutcome) -> Result<Offset, LogError> {
         if outcome.seq == self.active.seq {
             self.note_failure(outcome.result)?;
-            if outcome.position > self.active.synced_len {
+            // After a failure all that is not durable is being written anew, this included.
+            if self.failure.is_none() && outcome.position > self.active.synced_len {
                 self.release(outcome.position, outcome.offset);
             }
         }

@@ -20,13 +20,8 @@ impl Writer {
         if self.failure.is_none() {
             return Ok(());
         }
-        let (active, info) = match self.files.mode {
-            LogMode::Durable => {
-                self.cut_to_durable()?;
-                self.rewrite_queue(now_ms)?
-            }
-            LogMode::Backlog => self.rewrite_queue(now_ms)?,
-        };
+        let (active, info) = self.rewrite_queue(now_ms)?;
+        self.take_over(&info)?;
         self.enter(active, info);
         self.written = self.end;
         self.failure = None;
@@ -35,17 +30,10 @@ impl Writer {
         Ok(())
     }
 
-    fn cut_to_durable(&self) -> Result<(), LogError> {
-        let active = &self.active;
-        let cut = || {
-            let file = self.files.storage.open(&active.path, OpenMode::Write)?;
-            file.set_len(active.synced_len)?;
-            file.sync_all()
-        };
-        cut().map_err(LogError::io("cut to its durable length", &active.path))
-    }
-
+    /// Writes what is not durable into a new segment. What the old one holds stays as it is, but for
+    /// its filler, whose room may be needed: should the process die now, it has lost nothing.
     fn rewrite_queue(&mut self, now_ms: u64) -> Result<(Active, SegmentInfo), LogError> {
+        self.cut_old(self.active.position)?;
         let db = self.queue.front().map_or(self.db, |q| q.buffer.db_at_start());
         let head = Head { identity: self.identity, offset: self.durable, db };
         let (mut active, info) = self.files.create_segment(head, now_ms)?;
@@ -65,10 +53,36 @@ impl Writer {
             for queued in &mut self.queue {
                 queued.position = None;
             }
-            self.files.abandoned.push(info.path.clone());
+            // Nothing names it yet, and its room may be needed. What cannot be removed now is removed
+            // at the next start.
+            self.files.storage.remove(&info.path).ok();
             return Err(LogError::io("write", &info.path)(source));
         }
-        self.files.list_segment(&info)?;
         Ok((active, info))
+    }
+
+    /// Ends the old segment where the new one begins, and puts the new one into the manifest.
+    fn take_over(&mut self, info: &SegmentInfo) -> Result<(), LogError> {
+        if let Err(error) = self.cut_old(self.active.synced_len) {
+            self.files.storage.remove(&info.path).ok();
+            return Err(error);
+        }
+        self.files.list_segment(info)
+    }
+
+    fn cut_old(&self, len: u64) -> Result<(), LogError> {
+        if self.files.mode == LogMode::Backlog {
+            return Ok(());
+        }
+        let path = &self.active.path;
+        let cut = || {
+            let file = self.files.storage.open(path, OpenMode::Write)?;
+            if file.len()? > len {
+                file.set_len(len)?;
+            }
+            // Also where it is as short already: the sync that should have said so may have failed.
+            file.sync_all()
+        };
+        cut().map_err(LogError::io("cut", path))
     }
 }
