@@ -14,7 +14,7 @@ use std::path::Path;
 
 use super::{Layout, LogError};
 use crate::base::Offset;
-use crate::storage::{Lock, OpenMode, Storage};
+use crate::storage::{Lock, OpenMode, Storage, crashsafe};
 
 const FIRST_LINE: &str = "VELLUM LOCK 1";
 /// The note is padded with line ends to this length, in bytes, so that a shorter one leaves no rest.
@@ -157,7 +157,10 @@ impl LockFile {
     /// The note of the last server stays as it is until the log is opened for writing.
     pub fn acquire(storage: &dyn Storage, layout: &Layout) -> Result<Self, LogError> {
         let dir = layout.dir();
-        crate::storage::crashsafe::create_dir(storage, dir).map_err(LogError::io("create", dir))?;
+        crashsafe::create_dir(storage, dir).map_err(LogError::io("create", dir))?;
+        // A start that was killed may have created it without making its name durable. A parent that
+        // may not be opened was not written to by us.
+        storage.sync_dir(crashsafe::parent_of(dir)).ok();
         let path = layout.lock();
         match storage.lock(&path).map_err(LogError::io("lock", &path))? {
             Some(lock) => Ok(Self { _lock: lock }),

@@ -113,12 +113,14 @@ impl Replay {
                 },
                 Current::Segment(info, cursor) => {
                     let offset = cursor.offset();
-                    let at_end = self.end == Some((info.seq, cursor.position()));
-                    let step = if at_end { Step::EndOfFile } else { cursor.step()? };
+                    let step = cursor.step()?;
                     if step == Step::Frame {
                         return Ok(Next::Frame(offset));
                     }
                     let (info, position) = (info.clone(), cursor.position());
+                    // What follows the end that recovery found was judged there.
+                    let at_end = self.end == Some((info.seq, position));
+                    let step = if at_end { Step::EndOfFile } else { step };
                     self.check_end(&info, position, offset, step)?;
                     self.leave();
                 }

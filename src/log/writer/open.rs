@@ -50,6 +50,8 @@ impl Opening {
         for dir in [layout.append_dir(), layout.archive_dir()] {
             crashsafe::create_dir(&*storage, dir).map_err(LogError::io("create", dir))?;
         }
+        // Also where they existed: a start that was killed may have left them without a durable name.
+        sync_names(&*storage, &layout)?;
         retention::remove_prepared(&*storage, &layout)?;
         let mut manifest = recovery.manifest.clone().unwrap_or_default();
         // What another server had still to remove is removed below, with everything not named.
@@ -93,6 +95,13 @@ impl Opening {
         let active = start_segment(&mut files, &mut chain, head, now_ms)?;
         Writer::new(files, lock, policy, active, chain, head)
     }
+}
+
+fn sync_names(storage: &dyn Storage, layout: &Layout) -> Result<(), LogError> {
+    for dir in [layout.dir(), layout.append_dir(), layout.archive_dir()] {
+        storage.sync_dir(dir).map_err(LogError::io("sync", dir))?;
+    }
+    Ok(())
 }
 
 /// Begins the first segment a writer writes to.
