@@ -1,6 +1,7 @@
 //! Tests on the simulated disk: see tests/README.md.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
 
+mod log;
 mod log_rig;
 mod rdb;
 mod recovery;
