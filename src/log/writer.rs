@@ -23,7 +23,7 @@ use super::buffer::FrameBuffer;
 use super::lockfile::{LockFile, LockNote, SyncPolicy};
 use super::prepare::Preparer;
 use super::segment::{Identity, SegmentInfo};
-use super::{Layout, LogError, Reader};
+use super::{Layout, LogError, LogOptions, Reader};
 use crate::base::{Offset, ReplId};
 use crate::storage::{File, Latched};
 
@@ -337,6 +337,12 @@ impl Writer {
     pub fn reader(&self, from: Offset) -> Result<Reader, LogError> {
         let storage = Arc::clone(&self.files.storage);
         Reader::in_chain(storage, &self.files.layout, &self.chain, Some(from))
+    }
+
+    /// Changes sizes and retention; what is kept already is looked at anew when the next snapshot is put
+    /// under the log.
+    pub fn set_options(&mut self, options: LogOptions) {
+        self.files.options = options;
     }
 
     /// Changes when bytes are made durable. The note of it is on disk before the change holds, since

@@ -1,0 +1,138 @@
+//! The replies of one connection on their way out: bytes, and what each stretch of them waits for.
+
+use std::collections::VecDeque;
+
+use super::gate::Ticket;
+use crate::resp::{Protocol, Reply};
+
+/// Keep this much capacity between bursts; more is given back.
+const CAPACITY_KEPT: usize = 16 * 1024;
+
+#[derive(Clone, Copy, Debug)]
+struct Stretch {
+    /// One past its last byte, in the reply buffer.
+    end: usize,
+    /// May be sent once this ticket is released.
+    needs: Ticket,
+}
+
+/// Reply bytes in order. `sent <= open <= sealed <= buffer.len()`.
+#[derive(Debug, Default)]
+pub struct Outbound {
+    /// Where handlers write.
+    pub reply: Reply,
+    sent: usize,
+    open: usize,
+    stretches: VecDeque<Stretch>,
+}
+
+impl Outbound {
+    /// An empty buffer for `protocol`.
+    pub fn new(protocol: Protocol) -> Self {
+        Self { reply: Reply::new(protocol), ..Self::default() }
+    }
+
+    /// Closes the stretch written since the last call: it may go once `needs` is released.
+    pub fn seal(&mut self, needs: Ticket, released: Ticket) {
+        let end = self.reply.buffer.len();
+        match self.stretches.back_mut() {
+            Some(last) if last.needs >= needs => last.end = end,
+            None if needs <= released => self.open = end,
+            _ => self.stretches.push_back(Stretch { end, needs }),
+        }
+    }
+
+    /// The bytes that may be sent now.
+    pub fn sendable(&mut self, released: Ticket) -> &[u8] {
+        while let Some(first) = self.stretches.front().copied() {
+            if first.needs > released {
+                break;
+            }
+            self.open = first.end;
+            self.stretches.pop_front();
+        }
+        &self.reply.buffer[self.sent..self.open]
+    }
+
+    /// Notes that `len` of the sendable bytes were sent.
+    pub fn consume(&mut self, len: usize) {
+        self.sent += len;
+        assert!(self.sent <= self.open, "sent a reply that was still waiting");
+        if self.sent == self.reply.buffer.len() {
+            self.reply.buffer.clear();
+            if self.reply.buffer.capacity() > CAPACITY_KEPT {
+                self.reply.buffer.shrink_to(CAPACITY_KEPT);
+            }
+            self.sent = 0;
+            self.open = 0;
+        } else if self.sent > self.reply.buffer.len() / 2 && self.sent > CAPACITY_KEPT {
+            self.reply.buffer.drain(..self.sent);
+            self.open -= self.sent;
+            for stretch in &mut self.stretches {
+                stretch.end -= self.sent;
+            }
+            self.sent = 0;
+        }
+    }
+
+    /// Bytes not yet sent.
+    pub fn pending_bytes(&self) -> usize {
+        self.reply.buffer.len() - self.sent
+    }
+
+    /// Whether some replies wait for the log.
+    pub fn is_gated(&self) -> bool {
+        !self.stretches.is_empty()
+    }
+
+    /// Throws away what was written since byte `len` of the buffer: a reply nobody wants.
+    pub fn cut_to(&mut self, len: usize) {
+        assert!(len >= self.open, "cut a reply that was already released");
+        self.reply.buffer.truncate(len);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_leave_in_order_and_only_when_released() {
+        let none = Ticket::NONE;
+        let mut out = Outbound::default();
+        out.reply.simple("a");
+        out.seal(none, none);
+        out.reply.simple("b");
+        out.seal(none.after(5), none);
+        out.reply.simple("c");
+        out.seal(none, none);
+        assert_eq!(out.sendable(none), b"+a\r\n");
+        out.consume(4);
+        assert_eq!(out.sendable(none.after(4)), b"");
+        assert!(out.is_gated());
+        assert_eq!(out.sendable(none.after(5)), b"+b\r\n+c\r\n");
+        out.consume(3);
+        assert_eq!(out.pending_bytes(), 5);
+        out.consume(5);
+        assert_eq!(out.pending_bytes(), 0);
+    }
+
+    #[test]
+    fn a_long_queue_is_compacted_without_losing_its_place() {
+        let none = Ticket::NONE;
+        let mut out = Outbound::default();
+        let mut expected = Vec::new();
+        for n in 0..4000_u64 {
+            out.reply.integer(n as i64 + 1000);
+            expected.extend_from_slice(format!(":{}\r\n", n + 1000).as_bytes());
+            out.seal(none.after(n), none);
+        }
+        let mut got = Vec::new();
+        for n in 0..4000_u64 {
+            let len = out.sendable(none.after(n)).len();
+            got.extend_from_slice(out.sendable(none.after(n)));
+            out.consume(len);
+        }
+        assert_eq!(got, expected);
+    }
+}

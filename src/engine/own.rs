@@ -1,0 +1,66 @@
+//! What the server does to the data by itself, and not for a client: expiry, test data, a data set read
+//! again from disk. Changes go through the one door to the log like everybody's.
+
+use super::commit::LogStopped;
+use super::engine::{Engine, Outcome};
+use crate::command::{Ctx, Origin};
+use crate::keyspace::{Keyspace, ValueRef};
+use crate::log::SyncPolicy;
+use crate::resp::{Args, Reply};
+
+impl Engine {
+    /// Deletes up to `keys_max` keys of a database whose time has come; returns how many were found.
+    pub fn delete_due(&mut self, db: usize, keys_max: usize) -> usize {
+        self.now_ms = self.clock.unix_ms();
+        let mut found = 0;
+        self.run_own(db, |ctx| found = ctx.delete_due(keys_max));
+        found
+    }
+
+    /// Sets a key that is not there to a string; whether it was not.
+    pub fn add_string(&mut self, db: usize, key: &[u8], value: &[u8]) -> bool {
+        let mut added = false;
+        self.run_own(db, |ctx| {
+            let hash = ctx.prepare(key);
+            if !ctx.exists(hash, key) {
+                ctx.set(hash, key, ValueRef::from_string(value), None);
+                ctx.log(&[b"SET", key, value]);
+                added = true;
+            }
+        });
+        added
+    }
+
+    fn run_own(&mut self, db: usize, action: impl FnOnce(&mut Ctx<'_>)) -> Outcome {
+        let mut reply = Reply::default();
+        self.run_in_context(db, &mut reply, Origin::Client, action, &Args::new(&[], &[], None))
+    }
+
+    /// Puts another data set in the place of the present one, which is freed on another thread. All
+    /// watched keys have changed.
+    pub fn replace_keyspace(&mut self, keyspace: Keyspace) {
+        for db in 0..self.keyspace.databases() {
+            self.watches.flushed(db);
+        }
+        let mut old = std::mem::replace(&mut self.keyspace, keyspace);
+        let garbage = [old.flush_all(), old.take_garbage()];
+        self.add_garbage(garbage);
+    }
+
+    /// `appendonly` switched off: the log goes on as a backlog for replicas, and what is on disk stays.
+    ///
+    /// # Errors
+    /// The log cannot be brought to disk, or not be ended there.
+    pub fn stop_log(&mut self) -> Result<(), LogStopped> {
+        let now_ms = self.clock.unix_ms();
+        let Some(log) = &mut self.log else { return Ok(()) };
+        log.run_now(|writer| writer.leave_manifest(now_ms).map(|_| ()))?;
+        log.set_policy(SyncPolicy::No);
+        Ok(())
+    }
+
+    /// Has the walk of a snapshot that was given up cleared at once.
+    pub fn finish_cancelled_walk(&mut self) {
+        while self.snapshot_task().is_none() && !self.keyspace.walk_step(usize::MAX) {}
+    }
+}

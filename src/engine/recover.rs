@@ -1,0 +1,158 @@
+//! Loads what recovery found: the base, then the log behind it, through the engine's one apply.
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::apply::{Applier, ApplyError};
+use super::engine::Engine;
+use crate::base::Offset;
+use crate::command::Origin;
+use crate::log::{Base, BaseKind, ForeignCommands, Layout, LogError, Record, Recovery, Replay};
+use crate::rdb::{Progress, RdbError, SnapshotFile, StreamPosition, fill};
+use crate::storage::{OpenMode, Storage};
+
+/// Why the data cannot be loaded. Nothing has been changed on disk.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The snapshot is damaged or of an unknown kind.
+    #[error("cannot load {}: {source}", path.display())]
+    Snapshot {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and where in the file.
+        source: RdbError,
+    },
+    /// The log cannot be read.
+    #[error("{0}")]
+    Log(#[from] LogError),
+    /// A command that another server wrote cannot be applied.
+    #[error("cannot replay another server's log: {0}")]
+    Foreign(ApplyError),
+    /// A command in the log cannot be applied.
+    #[error("cannot replay {} at position {position} (offset {offset}): {source}", path.display())]
+    Replay {
+        /// The file.
+        path: PathBuf,
+        /// Where the frame or command begins in it.
+        position: u64,
+        /// The stream offset there.
+        offset: Offset,
+        /// What is wrong.
+        source: ApplyError,
+    },
+}
+
+/// How far loading has come, for another thread to look at.
+#[derive(Debug, Default)]
+pub struct LoadProgress {
+    /// Bytes of the snapshot.
+    pub snapshot: Progress,
+    total_len: AtomicU64,
+    replayed_len: AtomicU64,
+}
+
+impl LoadProgress {
+    /// Bytes of all files to load.
+    pub fn total_len(&self) -> u64 {
+        self.total_len.load(Ordering::Relaxed)
+    }
+
+    /// Bytes loaded.
+    pub fn done_len(&self) -> u64 {
+        self.snapshot.done_len() + self.replayed_len.load(Ordering::Relaxed)
+    }
+}
+
+/// Loads into `engine`'s empty keyspace; on `threads` threads where that helps.
+///
+/// # Errors
+/// See [`LoadError`].
+pub fn load(
+    engine: &mut Engine,
+    storage: &Arc<dyn Storage>,
+    layout: &Layout,
+    recovery: &Recovery,
+    threads: usize,
+    progress: &LoadProgress,
+) -> Result<LoadSummary, LoadError> {
+    let file_len = |path: &PathBuf| {
+        storage.open(path, OpenMode::Read).and_then(|file| file.len()).unwrap_or(0)
+    };
+    let base_len = recovery.base.as_ref().map_or(0, |base| file_len(&base.path));
+    progress.total_len.store(base_len + recovery.replay_len(&**storage), Ordering::Relaxed);
+    let mut summary = LoadSummary::default();
+    let mut stream = Applier::new(Origin::Replay, 0);
+    if let Some(base) = &recovery.base {
+        load_base(engine, storage, layout, base, threads, progress, &mut summary, &mut stream)?;
+    }
+    let mut local = Applier::new(Origin::Replay, 0);
+    let mut replay = Replay::new(Arc::clone(storage), layout, recovery);
+    let mut path = PathBuf::new();
+    while let Some(record) = replay.next_record()? {
+        match record {
+            Record::Segment(info) => {
+                path.clone_from(&info.path);
+                stream.select(info.db as usize);
+            }
+            Record::Frame(frame) => {
+                let applier = if frame.local { &mut local } else { &mut stream };
+                let (position, offset) = (frame.position, frame.offset);
+                applier.apply(engine, frame.payload).map_err(|source| LoadError::Replay {
+                    path: path.clone(),
+                    position,
+                    offset,
+                    source,
+                })?;
+            }
+            Record::Command(command) => {
+                stream.apply(engine, command).map_err(LoadError::Foreign)?;
+            }
+        }
+        progress.replayed_len.store(replay.read_len(), Ordering::Relaxed);
+    }
+    summary.stream_db = stream.db();
+    summary.commands = stream.commands + local.commands;
+    Ok(summary)
+}
+
+#[expect(clippy::too_many_arguments, reason = "what loading a whole directory has at hand")]
+fn load_base(
+    engine: &mut Engine,
+    storage: &Arc<dyn Storage>,
+    layout: &Layout,
+    base: &Base,
+    threads: usize,
+    progress: &LoadProgress,
+    summary: &mut LoadSummary,
+    stream: &mut Applier,
+) -> Result<(), LoadError> {
+    let failed = |source| LoadError::Snapshot { path: base.path.clone(), source };
+    if base.kind != BaseKind::Aof {
+        let mapping = storage.map(&base.path).map_err(|e| failed(e.into()))?;
+        let file = SnapshotFile::open(mapping.bytes()).map_err(failed)?;
+        summary.base_position = file.header().stream;
+        let go_on = || ControlFlow::Continue(());
+        fill(&mut engine.keyspace, &file, threads, None, &progress.snapshot, go_on)
+            .map_err(failed)?;
+    }
+    if base.kind != BaseKind::Rdb {
+        let mut commands = ForeignCommands::open(&**storage, layout.dir(), &base.path, 0)?;
+        while let Some(command) = commands.next_command()? {
+            stream.apply(engine, command).map_err(LoadError::Foreign)?;
+        }
+    }
+    Ok(())
+}
+
+/// What [`load`] learned.
+#[derive(Debug, Default)]
+pub struct LoadSummary {
+    /// The place in the stream that the base states.
+    pub base_position: Option<StreamPosition>,
+    /// The database selected in the stream at the end of the log.
+    pub stream_db: usize,
+    /// Commands replayed.
+    pub commands: u64,
+}

@@ -1,0 +1,184 @@
+//! One client as the engine sees it: its database, protocol, transaction and identity.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use super::outbound::Outbound;
+use super::service::Peer;
+use super::transaction::Transaction;
+use crate::base::Offset;
+use crate::resp::Protocol;
+
+/// What a connection is, for limits and `CLIENT LIST`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ClientKind {
+    /// Sends commands.
+    #[default]
+    Normal,
+    /// Watches all commands (`MONITOR`).
+    Monitor,
+    /// A replica's link.
+    Replica,
+}
+
+/// Whether replies are sent (`CLIENT REPLY`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ReplyMode {
+    /// They are.
+    #[default]
+    On,
+    /// None is until `CLIENT REPLY ON`.
+    Off,
+    /// The next command's is not; set by `CLIENT REPLY SKIP` itself.
+    SkipNext,
+    /// This command's is not.
+    SkipThis,
+}
+
+/// What a replica says of itself before `PSYNC` (`REPLCONF`).
+#[derive(Clone, Debug, Default)]
+pub struct ReplicaHandshake {
+    /// The port it listens on.
+    pub listening_port: u16,
+    /// The address it wants to be known by, empty for the peer's.
+    pub ip_address: String,
+    /// It reads an RDB framed by `$EOF:`.
+    pub eof: bool,
+    /// It speaks PSYNC as of Redis 4.
+    pub psync2: bool,
+    /// It wants only the snapshot (`redis-cli --rdb`).
+    pub rdb_only: bool,
+}
+
+/// What others may see of a client: `CLIENT LIST`, `CLIENT KILL`, `MONITOR`.
+///
+/// Kept apart from [`Session`] so that a command of one client can look at all of them.
+#[derive(Debug)]
+pub struct Card {
+    /// The client's number, never given twice.
+    pub id: u64,
+    /// Who is at the other end.
+    pub peer: Peer,
+    /// Unix time of connecting, in milliseconds.
+    pub connected_ms: u64,
+    /// Unix time of the last command, in milliseconds.
+    pub active_ms: Cell<u64>,
+    /// What kind of connection it is.
+    pub kind: Cell<ClientKind>,
+    /// The selected database.
+    pub db: Cell<usize>,
+    /// The protocol it speaks.
+    pub protocol: Cell<Protocol>,
+    /// The full name of the last command (`config|get`).
+    pub last_command: Cell<&'static str>,
+    /// Commands queued by MULTI, if it is open.
+    pub queued: Cell<Option<usize>>,
+    /// Bytes of queued commands.
+    pub queue_bytes: Cell<usize>,
+    /// Number of watched keys.
+    pub watched: Cell<usize>,
+    /// Bytes of replies not yet sent.
+    pub output_bytes: Cell<usize>,
+    /// Bytes of the query buffer.
+    pub query_bytes: Cell<usize>,
+    /// Blocked in a command; how `CLIENT UNBLOCK` may end it.
+    pub blocked: Cell<Option<Blocked>>,
+    /// `CLIENT SETNAME`.
+    pub name: RefCell<Vec<u8>>,
+    /// `CLIENT SETINFO LIB-NAME`.
+    pub library_name: RefCell<Vec<u8>>,
+    /// `CLIENT SETINFO LIB-VER`.
+    pub library_version: RefCell<Vec<u8>>,
+    /// `CLIENT NO-EVICT`.
+    pub no_evict: Cell<bool>,
+    /// `CLIENT NO-TOUCH`.
+    pub no_touch: Cell<bool>,
+}
+
+/// How a blocked client may be woken by another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blocked {
+    /// With the reply that its timeout would give.
+    Timeout,
+    /// Not by `CLIENT UNBLOCK`.
+    Held,
+}
+
+/// The state of one client.
+#[derive(Debug)]
+pub struct Session {
+    /// What others may see.
+    pub card: Rc<Card>,
+    /// The selected database.
+    pub db: usize,
+    /// Replies on their way out.
+    pub out: Outbound,
+    /// Whether commands are allowed (no password, or given).
+    pub authenticated: bool,
+    /// `CLIENT REPLY`.
+    pub reply_mode: ReplyMode,
+    /// MULTI, the queue and the watched keys.
+    pub transaction: Transaction,
+    /// What `REPLCONF` said.
+    pub replica: ReplicaHandshake,
+    /// The stream offset behind this client's last write, for `WAIT` and `WAITAOF`.
+    pub last_write: Offset,
+    /// The connection is closed once its replies are sent.
+    pub closing: bool,
+}
+
+impl Session {
+    /// A fresh session.
+    pub fn new(id: u64, peer: Peer, authenticated: bool, now_ms: u64) -> Self {
+        let card = Card {
+            id,
+            peer,
+            connected_ms: now_ms,
+            active_ms: Cell::new(now_ms),
+            kind: Cell::default(),
+            db: Cell::new(0),
+            protocol: Cell::default(),
+            last_command: Cell::new("NULL"),
+            queued: Cell::new(None),
+            queue_bytes: Cell::new(0),
+            watched: Cell::new(0),
+            output_bytes: Cell::new(0),
+            query_bytes: Cell::new(0),
+            blocked: Cell::new(None),
+            name: RefCell::default(),
+            library_name: RefCell::default(),
+            library_version: RefCell::default(),
+            no_evict: Cell::new(false),
+            no_touch: Cell::new(false),
+        };
+        Self {
+            card: Rc::new(card),
+            db: 0,
+            out: Outbound::default(),
+            authenticated,
+            reply_mode: ReplyMode::On,
+            transaction: Transaction::default(),
+            replica: ReplicaHandshake::default(),
+            last_write: Offset::ZERO,
+            closing: false,
+        }
+    }
+
+    /// The client's number.
+    pub fn id(&self) -> u64 {
+        self.card.id
+    }
+
+    /// Brings the card up to date after a batch of commands.
+    pub fn publish(&self, now_ms: u64, query_bytes: usize) {
+        let card = &self.card;
+        card.active_ms.set(now_ms);
+        card.db.set(self.db);
+        card.protocol.set(self.out.reply.protocol);
+        card.output_bytes.set(self.out.pending_bytes());
+        card.query_bytes.set(query_bytes);
+        let transaction = &self.transaction;
+        card.queued.set(transaction.open.then_some(transaction.queue.len()));
+        card.watched.set(transaction.watched_count());
+    }
+}
