@@ -1,0 +1,281 @@
+//! One connection's task: read, parse, have the commands run, and leave the replies to the flusher.
+
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::io;
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::io::ReadBuf;
+use tokio::sync::Notify;
+
+use super::shared::{Connection, Network};
+use super::stream::{ReadHalf, WriteHalf, reunite};
+use crate::engine::service::{TakenSocket, Wait};
+use crate::engine::{Flow, Peer, Session, Ticket};
+use crate::resp::Batch;
+use crate::resp::request::RequestParser;
+
+/// A query buffer with more spare room than this is given back once it is empty.
+const CAPACITY_KEPT: usize = 32 * 1024;
+/// Commands run in one turn at most.
+const BATCH_COMMANDS_MAX: usize = 4096;
+
+/// How far ahead of its bytes the query buffer is grown for an announced argument.
+const GROW_AHEAD_MAX: usize = 1024 * 1024;
+/// How long a closing connection may take to read its last replies.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Why the task of a connection ends.
+enum End {
+    Closed,
+    TakenOver,
+}
+
+/// Serves one connection until it ends.
+pub async fn serve(network: Rc<Network>, peer: Peer, read: ReadHalf, write: WriteHalf) {
+    let session = match network.service.connect(&peer) {
+        Ok(session) => session,
+        Err(refusal) => {
+            // The client may have gone already: there is nobody else to tell.
+            let _ = write.try_write(refusal.as_bytes());
+            return;
+        }
+    };
+    let connection = Rc::new(Connection {
+        id: session.id(),
+        session: RefCell::new(session),
+        write: RefCell::new(Some(Rc::new(write))),
+        queued: Cell::new(false),
+        draining: Cell::new(false),
+        killed: Cell::new(false),
+        wake: Notify::new(),
+        unblocked: RefCell::new(None),
+        soft_since: Cell::new(None),
+    });
+    network.connections.borrow_mut().insert(connection.id, Rc::clone(&connection));
+    let mut reader = Reader {
+        network: Rc::clone(&network),
+        connection: Rc::clone(&connection),
+        read,
+        buffer: Vec::new(),
+        parser: RequestParser::default(),
+        batch: Batch::default(),
+    };
+    let end = reader.run().await;
+    network.connections.borrow_mut().remove(&connection.id);
+    match end {
+        End::Closed => network.service.disconnect(&mut connection.session.borrow_mut()),
+        End::TakenOver => reader.hand_over(),
+    }
+    connection.write.borrow_mut().take();
+}
+
+struct Reader {
+    network: Rc<Network>,
+    connection: Rc<Connection>,
+    read: ReadHalf,
+    /// Bytes of a request that is not whole yet.
+    buffer: Vec<u8>,
+    parser: RequestParser,
+    batch: Batch,
+}
+
+impl Reader {
+    async fn run(&mut self) -> End {
+        loop {
+            match self.fill().await {
+                Ok(0) | Err(_) => return End::Closed,
+                Ok(len) => self.network.service.count_traffic(len, 0),
+            }
+            if let Some(end) = self.run_commands().await {
+                return end;
+            }
+        }
+    }
+
+    /// Reads once, into the shared scratch buffer and from there behind what is held already.
+    /// An error is the end of the connection, and so is being killed.
+    async fn fill(&mut self) -> io::Result<usize> {
+        let Self { network, connection, read, buffer, .. } = self;
+        let woken = connection.wake.notified();
+        tokio::pin!(woken);
+        poll_fn(|cx| {
+            loop {
+                if connection.killed.get() || connection.session.borrow().closing {
+                    return Poll::Ready(Ok(0));
+                }
+                if woken.as_mut().poll(cx).is_pending() {
+                    break;
+                }
+                woken.set(connection.wake.notified());
+            }
+            let mut scratch = network.scratch.borrow_mut();
+            let mut chunk = ReadBuf::new(&mut scratch);
+            match read.poll_read(cx, &mut chunk) {
+                Poll::Ready(Ok(())) => {
+                    buffer.extend_from_slice(chunk.filled());
+                    Poll::Ready(Ok(chunk.filled().len()))
+                }
+                Poll::Ready(Err(e)) => Poll::Ready(Err(e)),
+                Poll::Pending => Poll::Pending,
+            }
+        })
+        .await
+    }
+
+    /// Runs every whole command in the buffer.
+    async fn run_commands(&mut self) -> Option<End> {
+        loop {
+            let limits = self.network.service.limits(&self.connection.session.borrow());
+            let commands_max = if limits.authenticated { BATCH_COMMANDS_MAX } else { 1 };
+            let parsed = self.parser.fill(&self.buffer, &mut self.batch, &limits, commands_max);
+            let ran = self.batch.len();
+            if let Some(end) = self.run_batch().await {
+                return Some(end);
+            }
+            self.drop_used();
+            if let Err(error) = parsed {
+                let mut session = self.connection.session.borrow_mut();
+                self.network.service.protocol_error(&mut session, &error.reply_text());
+                drop(session);
+                return Some(self.close().await);
+            }
+            if self.over_query_limit() {
+                return Some(End::Closed);
+            }
+            if ran < commands_max {
+                return None;
+            }
+            // Others' commands and the flusher come between two batches.
+            tokio::task::yield_now().await;
+        }
+    }
+
+    async fn run_batch(&mut self) -> Option<End> {
+        let mut first = 0;
+        while first < self.batch.len() {
+            let (next, flow) = self.network.service.run(
+                &mut self.connection.session.borrow_mut(),
+                &self.buffer,
+                &self.batch,
+                first,
+            );
+            first = next;
+            self.network.make_ready(&self.connection);
+            match flow {
+                Flow::Continue => {}
+                Flow::Close => return Some(self.close().await),
+                Flow::TakeOver => return Some(End::TakenOver),
+                Flow::Block(wait) => {
+                    if let Some(end) = self.block(wait).await {
+                        return Some(end);
+                    }
+                }
+                Flow::Postpone(pause) => pause.await,
+            }
+            if self.connection.killed.get() {
+                return Some(End::Closed);
+            }
+        }
+        None
+    }
+
+    /// Waits for a blocked command's reply, for another client's word, or for the peer to go away.
+    async fn block(&mut self, mut wait: Wait) -> Option<End> {
+        loop {
+            let connection = Rc::clone(&self.connection);
+            let reply = tokio::select! {
+                biased;
+                reply = &mut wait => reply,
+                () = connection.wake.notified() => {
+                    if connection.killed.get() {
+                        return Some(End::Closed);
+                    }
+                    match connection.unblocked.take() {
+                        Some(reply) => reply,
+                        None => continue,
+                    }
+                }
+                read = self.fill() => match read {
+                    Ok(len) if len > 0 => {
+                        self.network.service.count_traffic(len, 0);
+                        if self.over_query_limit() {
+                            return Some(End::Closed);
+                        }
+                        continue;
+                    }
+                    _ => return Some(End::Closed),
+                }
+            };
+            let mut session = connection.session.borrow_mut();
+            session.out.reply.raw(&reply);
+            let released = self.network.service.released();
+            session.out.seal(Ticket::NONE, released);
+            drop(session);
+            self.network.make_ready(&connection);
+            return None;
+        }
+    }
+
+    fn drop_used(&mut self) {
+        let used = self.parser.discard(&mut self.batch);
+        if used == self.buffer.len() {
+            self.buffer.clear();
+            if self.buffer.capacity() > CAPACITY_KEPT {
+                self.buffer = Vec::new();
+            }
+        } else {
+            self.buffer.drain(..used);
+            let wanted = self.parser.buffer_len_wanted().min(GROW_AHEAD_MAX);
+            self.buffer.reserve(wanted.saturating_sub(self.buffer.len()));
+        }
+    }
+
+    fn over_query_limit(&self) -> bool {
+        let over = self.buffer.len() as u64 > self.network.service.query_buffer_max();
+        if over {
+            tracing::warn!(
+                client = self.connection.id,
+                query_buffer_bytes = self.buffer.len(),
+                "closing client that reached max query buffer length"
+            );
+        }
+        over
+    }
+
+    /// Sends what is owed, then ends; gives up when the client does not read or the log stands still.
+    async fn close(&mut self) -> End {
+        self.connection.session.borrow_mut().closing = true;
+        self.network.make_ready(&self.connection);
+        let connection = Rc::clone(&self.connection);
+        let owed = async {
+            while connection.session.borrow().out.pending_bytes() > 0 && !connection.killed.get() {
+                connection.wake.notified().await;
+            }
+        };
+        if tokio::time::timeout(CLOSE_TIMEOUT, owed).await.is_err() {
+            tracing::debug!(client = self.connection.id, "client did not read its last replies");
+        }
+        End::Closed
+    }
+
+    /// Gives the socket and the unread bytes to the service.
+    fn hand_over(self) {
+        let Self { network, connection, read, mut buffer, parser, .. } = self;
+        buffer.drain(..parser.consumed());
+        let Some(write) = connection.write.borrow_mut().take().and_then(Rc::into_inner) else {
+            tracing::error!(client = connection.id, "the socket is still being written to");
+            return;
+        };
+        let Some(stream) = reunite(read, write) else { return };
+        let session = connection.session.replace(Session::new(
+            connection.id,
+            connection.session.borrow().card.peer.clone(),
+            false,
+            0,
+        ));
+        network.service.take_over(session, TakenSocket { stream, unread: buffer });
+    }
+}

@@ -1,0 +1,175 @@
+//! Listeners: TCP on several addresses, and a unix socket.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+use tokio::net::{TcpListener, UnixListener};
+use tokio::task::JoinHandle;
+
+use super::shared::Network;
+use super::stream::{split_tcp, split_unix};
+use crate::engine::Peer;
+
+/// How long to wait when the process has run out of file descriptors.
+const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+
+/// Why a listener could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum ListenError {
+    /// A TCP address.
+    #[error("cannot listen on {address}: {source}")]
+    Tcp {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A unix socket.
+    #[error("cannot listen on the unix socket {}: {source}", path.display())]
+    Unix {
+        /// The path.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// The accepting tasks; dropped, they stop and the unix socket's file goes.
+#[derive(Debug, Default)]
+pub struct Listeners {
+    tasks: Vec<JoinHandle<()>>,
+    addresses: Vec<SocketAddr>,
+    unix_path: Option<PathBuf>,
+}
+
+impl Listeners {
+    /// No listener yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The bound TCP addresses, with the ports the system picked.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Listens on a TCP address. `backlog` is the length of the queue of connections not yet accepted,
+    /// `keepalive_s` the seconds of silence before the kernel probes a peer (0: never).
+    pub fn bind_tcp(
+        &mut self,
+        network: &Rc<Network>,
+        address: SocketAddr,
+        backlog: i32,
+        keepalive_s: u64,
+    ) -> Result<SocketAddr, ListenError> {
+        let failed = |source| ListenError::Tcp { address, source };
+        let listener = open_tcp(address, backlog).map_err(failed)?;
+        let bound = listener.local_addr().map_err(failed)?;
+        self.addresses.push(bound);
+        let network = Rc::clone(network);
+        self.tasks.push(tokio::task::spawn_local(accept_tcp(network, listener, keepalive_s)));
+        Ok(bound)
+    }
+
+    /// Listens on a unix socket; a file left there by a dead server is replaced. `mode` are the
+    /// permission bits of the file, if not the system's default.
+    pub fn bind_unix(
+        &mut self,
+        network: &Rc<Network>,
+        path: &Path,
+        mode: Option<u32>,
+    ) -> Result<(), ListenError> {
+        let failed = |source| ListenError::Unix { path: path.to_owned(), source };
+        match std::fs::remove_file(path) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(failed(e)),
+            _ => {}
+        }
+        let listener = UnixListener::bind(path).map_err(failed)?;
+        if let Some(mode) = mode {
+            use std::os::unix::fs::PermissionsExt;
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
+                .map_err(failed)?;
+        }
+        self.unix_path = Some(path.to_owned());
+        let (network, path) = (Rc::clone(network), path.display().to_string());
+        self.tasks.push(tokio::task::spawn_local(async move {
+            loop {
+                match listener.accept().await {
+                    Ok((stream, _)) => {
+                        let (read, write) = split_unix(stream);
+                        let network = Rc::clone(&network);
+                        let peer = Peer::Unix(path.clone());
+                        tokio::task::spawn_local(super::connection::serve(
+                            network, peer, read, write,
+                        ));
+                    }
+                    Err(error) => accept_failed(&error).await,
+                }
+            }
+        }));
+        Ok(())
+    }
+
+    /// Stops accepting.
+    pub fn close(&mut self) {
+        for task in self.tasks.drain(..) {
+            task.abort();
+        }
+        self.addresses.clear();
+        if let Some(path) = self.unix_path.take() {
+            // Nobody can connect to it any more; a leftover is replaced at the next start.
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+impl Drop for Listeners {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+fn open_tcp(address: SocketAddr, backlog: i32) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(backlog)?;
+    TcpListener::from_std(socket.into())
+}
+
+async fn accept_tcp(network: Rc<Network>, listener: TcpListener, keepalive_s: u64) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, remote)) => {
+                let socket = SockRef::from(&stream);
+                let keepalive = TcpKeepalive::new()
+                    .with_time(Duration::from_secs(keepalive_s))
+                    .with_interval(Duration::from_secs((keepalive_s / 3).max(1)));
+                // A peer that has gone already makes these fail; its first read will tell.
+                let _ = stream.set_nodelay(true);
+                if keepalive_s > 0 {
+                    let _ = socket.set_tcp_keepalive(&keepalive);
+                }
+                let Ok(local) = stream.local_addr() else { continue };
+                let (read, write) = split_tcp(stream);
+                let network = Rc::clone(&network);
+                let peer = Peer::Tcp(remote, local);
+                tokio::task::spawn_local(super::connection::serve(network, peer, read, write));
+            }
+            Err(error) => accept_failed(&error).await,
+        }
+    }
+}
+
+async fn accept_failed(error: &io::Error) {
+    tracing::warn!(%error, "cannot accept a connection");
+    tokio::time::sleep(ACCEPT_RETRY).await;
+}

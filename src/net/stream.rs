@@ -1,0 +1,81 @@
+//! A TCP or unix stream, split so that the reader's task and the flusher can both hold it.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, ReadBuf};
+use tokio::net::{TcpStream, UnixStream, tcp, unix};
+
+use crate::engine::service::Duplex;
+
+/// The reading half.
+#[derive(Debug)]
+pub enum ReadHalf {
+    /// Of a TCP stream.
+    Tcp(tcp::OwnedReadHalf),
+    /// Of a unix stream.
+    Unix(unix::OwnedReadHalf),
+}
+
+/// The writing half.
+#[derive(Debug)]
+pub enum WriteHalf {
+    /// Of a TCP stream.
+    Tcp(tcp::OwnedWriteHalf),
+    /// Of a unix stream.
+    Unix(unix::OwnedWriteHalf),
+}
+
+/// Splits a TCP stream.
+pub fn split_tcp(stream: TcpStream) -> (ReadHalf, WriteHalf) {
+    let (read, write) = stream.into_split();
+    (ReadHalf::Tcp(read), WriteHalf::Tcp(write))
+}
+
+/// Splits a unix stream.
+pub fn split_unix(stream: UnixStream) -> (ReadHalf, WriteHalf) {
+    let (read, write) = stream.into_split();
+    (ReadHalf::Unix(read), WriteHalf::Unix(write))
+}
+
+/// Puts the halves of one stream together again; `None` if they are of two.
+pub fn reunite(read: ReadHalf, write: WriteHalf) -> Option<Box<dyn Duplex>> {
+    match (read, write) {
+        (ReadHalf::Tcp(r), WriteHalf::Tcp(w)) => Some(Box::new(r.reunite(w).ok()?)),
+        (ReadHalf::Unix(r), WriteHalf::Unix(w)) => Some(Box::new(r.reunite(w).ok()?)),
+        _ => None,
+    }
+}
+
+impl ReadHalf {
+    /// Reads what is there into `buf`; nothing read means the peer has closed.
+    pub fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self {
+            Self::Tcp(half) => Pin::new(half).poll_read(cx, buf),
+            Self::Unix(half) => Pin::new(half).poll_read(cx, buf),
+        }
+    }
+}
+
+impl WriteHalf {
+    /// Writes what the socket takes without waiting; `WouldBlock` when it takes nothing.
+    pub fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(half) => half.try_write(bytes),
+            Self::Unix(half) => half.try_write(bytes),
+        }
+    }
+
+    /// Waits until the socket takes bytes again.
+    pub async fn writable(&self) -> io::Result<()> {
+        match self {
+            Self::Tcp(half) => half.writable().await,
+            Self::Unix(half) => half.writable().await,
+        }
+    }
+}
