@@ -1,3 +1,13 @@
-//! vellum-server.
+//! vellum-server: reads the configuration and serves.
 
-fn main() {}
+use std::process::ExitCode;
+
+use vellum::base::alloc::CountingAllocator;
+use vellum::server::{cli, start};
+
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator;
+
+fn main() -> ExitCode {
+    cli::main(start::run)
+}

@@ -1,12 +1,30 @@
 //! Configuration, start, stop, supervision and the administrative commands.
 
 pub mod cli;
+pub mod commands;
 pub mod config;
+mod cron;
+mod effects;
 pub mod histogram;
+mod host;
 pub mod info;
+mod janitor;
 pub mod latency;
 pub mod logging;
+mod memory;
+mod monitors;
+mod node;
+mod observers;
+mod pause;
 pub mod process;
 pub mod redact;
+mod reload;
+mod report;
+mod settings;
 pub mod slowlog;
+mod snapshots;
+pub mod start;
 pub mod stats;
+mod supervise;
+
+pub use node::{Figures, Node};

@@ -1,0 +1,120 @@
+//! From the configuration to what the layers below take.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use super::config::Config;
+use super::config::choices::{AppendFsync, LogSyncInline};
+use crate::command::Settings;
+use crate::engine::InlineSync;
+use crate::engine::snapshot::SnapshotPlan;
+use crate::log::{Layout, LogOptions, SyncPolicy};
+use crate::storage::Storage;
+
+/// The names in the data directory.
+pub fn layout(config: &Config) -> Layout {
+    Layout::with_names(
+        &config.dir,
+        &config.appenddirname,
+        &config.appendfilename,
+        &config.dbfilename,
+    )
+}
+
+/// Sizes and retention of the log.
+pub fn log_options(config: &Config) -> LogOptions {
+    LogOptions {
+        segment_len_max: config.aof_segment_size,
+        archive_len_max: config.archive_bytes_max,
+        archive_age_max_ms: (config.archive_age_max > 0).then(|| config.archive_age_max * 1000),
+        ..LogOptions::default()
+    }
+}
+
+/// When the log is synced.
+pub fn sync_policy(config: &Config) -> SyncPolicy {
+    match config.appendfsync {
+        AppendFsync::Always => SyncPolicy::Always,
+        AppendFsync::EverySec => SyncPolicy::EverySec,
+        AppendFsync::No => SyncPolicy::No,
+    }
+}
+
+/// Where it is synced.
+pub fn inline_sync(config: &Config) -> InlineSync {
+    match config.log_sync_inline {
+        LogSyncInline::Auto => InlineSync::Auto,
+        LogSyncInline::Yes => InlineSync::Yes,
+        LogSyncInline::No => InlineSync::No,
+    }
+}
+
+/// What commands depend on.
+pub fn command_settings(config: &Config) -> Settings {
+    Settings {
+        lazyfree_lazy_expire: config.lazyfree_lazy_expire,
+        bulk_len_max: config.proto_max_bulk_len,
+        ..Settings::default()
+    }
+}
+
+/// Threads that a load takes.
+pub fn load_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// How a snapshot is taken. `name` tells temporary files of different purposes apart.
+pub fn snapshot_plan(
+    config: &Config,
+    storage: &std::sync::Arc<dyn Storage>,
+    name: &str,
+) -> SnapshotPlan {
+    let layout = layout(config);
+    SnapshotPlan {
+        storage: std::sync::Arc::clone(storage),
+        temporary: crate::storage::crashsafe::temporary_path(&layout.dir().join(name)),
+        dump: layout.dump(),
+        compress: config.rdbcompression,
+        under_log: config.appendonly,
+    }
+}
+
+/// An address to listen on; an optional one may be missing on this machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListenAddress {
+    /// Where.
+    pub address: SocketAddr,
+    /// Whether the server may start without it.
+    pub optional: bool,
+}
+
+/// The addresses of `bind` with `port`, names looked up.
+///
+/// # Errors
+/// A name that stands for no address, unless it is an optional one.
+pub fn listen_addresses(config: &Config) -> Result<Vec<ListenAddress>, String> {
+    let mut found = Vec::new();
+    for word in &config.bind.0 {
+        let (name, optional) = match word.strip_prefix('-') {
+            Some(name) => (name, true),
+            None => (word.as_str(), false),
+        };
+        let ip: Option<IpAddr> = match name {
+            "*" => Some(Ipv4Addr::UNSPECIFIED.into()),
+            "::*" => Some(Ipv6Addr::UNSPECIFIED.into()),
+            name => name.parse().ok().or_else(|| look_up(name)),
+        };
+        match ip {
+            Some(ip) => {
+                found.push(ListenAddress { address: SocketAddr::new(ip, config.port), optional });
+            }
+            None if optional => {}
+            None => return Err(format!("bind: '{name}' is no address of this machine")),
+        }
+    }
+    Ok(found)
+}
+
+fn look_up(name: &str) -> Option<IpAddr> {
+    use std::net::ToSocketAddrs;
+    Some((name, 0).to_socket_addrs().ok()?.next()?.ip())
+}

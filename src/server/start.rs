@@ -1,0 +1,275 @@
+//! Start: take the directory, listen, load beside serving, open the log, serve, and end well.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use tokio::sync::{Notify, oneshot};
+use tokio::task::LocalSet;
+
+use super::config::{Config, Loaded};
+use super::logging::{LogHandle, LogRole};
+use super::node::Node;
+use super::snapshots::{BaseFigures, Purpose};
+use super::{cron, process, settings, supervise};
+use crate::base::{Clock, Offset, ReplId, SystemClock};
+use crate::engine::recover::{LoadError, LoadProgress, LoadSummary, load};
+use crate::engine::{Committer, Engine, Service};
+use crate::keyspace::Keyspace;
+use crate::log::{
+    Head, Identity, Layout, LockFile, LogError, Opening, PreparerThread, Recovery, SyncPolicy,
+    TailPolicy, Writer, recover,
+};
+use crate::net::{ListenError, Listeners, Network};
+use crate::rdb::{SnapshotFile, fill};
+use crate::storage::{OpenMode, RealDisk, Storage};
+
+/// Why the server did not start. Prints as a line for the operator.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data directory is in use, damaged, or cannot be written.
+    #[error("{0}")]
+    Log(#[from] LogError),
+    /// What is in it cannot be loaded.
+    #[error("{0}")]
+    Load(#[from] LoadError),
+    /// An address cannot be listened on.
+    #[error("{0}")]
+    Listen(#[from] ListenError),
+    /// A name of `bind` means nothing.
+    #[error("{0}")]
+    Bind(String),
+    /// The event loop, a thread or a signal handler cannot be made.
+    #[error("cannot start: {0}")]
+    System(#[from] std::io::Error),
+}
+
+/// Runs a server until it is told to stop; the status says whether all went well.
+///
+/// # Errors
+/// The server could not start.
+pub fn run(loaded: Loaded, log: LogHandle) -> Result<ExitCode, StartError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    LocalSet::new().block_on(&runtime, serve(loaded, log))
+}
+
+async fn serve(loaded: Loaded, log: LogHandle) -> Result<ExitCode, StartError> {
+    let config = loaded.config;
+    let storage: Arc<dyn Storage> = Arc::new(RealDisk);
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let lock = LockFile::acquire(&*storage, &settings::layout(&config))?;
+    let room = process::make_room_for_clients(u64::from(config.maxclients));
+    if room < u64::from(config.maxclients) {
+        tracing::warn!("The limit of open files allows {room} clients, not maxclients of them");
+    }
+    let keyspace = Keyspace::new(config.databases, fastrand::u64(..));
+    let command_settings = settings::command_settings(&config);
+    let mut engine = Engine::new(keyspace, command_settings, Arc::clone(&clock), fastrand::u64(..));
+    engine.guards.loading = true;
+    let flush = Arc::new(Notify::new());
+    let storage_of_node = Arc::clone(&storage);
+    let node = Node::new(engine, config, loaded.file, storage_of_node, Arc::clone(&flush), log);
+    let network = Network::new(Rc::clone(&node) as Rc<dyn Service>, flush);
+    tokio::task::spawn_local(crate::net::run_flusher(Rc::clone(&network)));
+    let mut listeners = listen(&node, &network)?;
+
+    let data = load_beside(&node).await?;
+    let _preparer = open_log(&node, lock, data)?;
+    tokio::task::spawn_local(cron::run(node.handle()));
+    node.log_handle.set_role(LogRole::Master);
+    tracing::info!(
+        "Ready to accept connections on {:?}: {} keys, offset {}",
+        listeners.addresses(),
+        node.engine.borrow().keyspace.len(),
+        node.engine.borrow().offset()
+    );
+    let status = supervise::until_stopped(&node).await?;
+    listeners.close();
+    Ok(status)
+}
+
+fn listen(node: &Node, network: &Rc<Network>) -> Result<Listeners, StartError> {
+    let config = node.config.borrow();
+    let mut listeners = Listeners::new();
+    if config.port != 0 {
+        let backlog = i32::try_from(config.tcp_backlog).unwrap_or(i32::MAX);
+        for wanted in settings::listen_addresses(&config).map_err(StartError::Bind)? {
+            match listeners.bind_tcp(network, wanted.address, backlog, config.tcp_keepalive) {
+                Err(error) if wanted.optional => tracing::info!("{error}"),
+                bound => drop(bound?),
+            }
+        }
+    }
+    if !config.unixsocket.is_empty() {
+        let mode = (config.unixsocketperm != 0).then_some(config.unixsocketperm);
+        listeners.bind_unix(network, config.unixsocket.as_ref(), mode)?;
+    }
+    Ok(listeners)
+}
+
+/// What was loaded, and from where.
+struct Data {
+    keyspace: Keyspace,
+    /// The log's state; without a durable log, that of an empty directory.
+    recovery: Option<Recovery>,
+    summary: LoadSummary,
+}
+
+/// What the loading thread works with.
+struct Loader {
+    storage: Arc<dyn Storage>,
+    clock: Arc<dyn Clock>,
+    layout: Layout,
+    databases: usize,
+    settings: crate::command::Settings,
+    durable: bool,
+    tail_policy: TailPolicy,
+}
+
+/// Reads the data on a thread of its own, so that PING is answered meanwhile.
+async fn load_beside(node: &Node) -> Result<Data, StartError> {
+    let (report, loaded) = oneshot::channel();
+    let loader = {
+        let config = node.config.borrow();
+        Loader {
+            storage: Arc::clone(&node.storage),
+            clock: Arc::clone(&node.clock),
+            layout: settings::layout(&config),
+            databases: config.databases,
+            settings: settings::command_settings(&config),
+            durable: config.appendonly,
+            tail_policy: tail_policy(&config),
+        }
+    };
+    std::thread::Builder::new().name("load".to_owned()).spawn(move || {
+        // Nobody listens when the server was stopped meanwhile.
+        let _ = report.send(loader.run());
+    })?;
+    match loaded.await {
+        Ok(result) => result,
+        Err(_) => Err(std::io::Error::other("the loading thread has died").into()),
+    }
+}
+
+fn tail_policy(config: &Config) -> TailPolicy {
+    if config.aof_load_truncated { TailPolicy::Trim } else { TailPolicy::Refuse }
+}
+
+impl Loader {
+    fn run(self) -> Result<Data, StartError> {
+        let seed = fastrand::u64(..);
+        let keyspace = Keyspace::new(self.databases, seed);
+        if !self.durable {
+            return self.load_dump(keyspace);
+        }
+        let recovery = recover(&*self.storage, &self.layout, self.tail_policy)?;
+        for warning in &recovery.warnings {
+            tracing::warn!("{warning}");
+        }
+        let mut engine = Engine::new(keyspace, self.settings, self.clock, seed);
+        let progress = LoadProgress::default();
+        let threads = settings::load_threads();
+        let summary =
+            load(&mut engine, &self.storage, &self.layout, &recovery, threads, &progress)?;
+        Ok(Data { keyspace: engine.keyspace, recovery: Some(recovery), summary })
+    }
+
+    /// Cache mode: the dump is all there is.
+    fn load_dump(&self, mut keyspace: Keyspace) -> Result<Data, StartError> {
+        let path = self.layout.dump();
+        let mut summary = LoadSummary::default();
+        if self.storage.exists(&path)? {
+            let failed = |source| LoadError::Snapshot { path: path.clone(), source };
+            let mapping = self.storage.map(&path)?;
+            let file = SnapshotFile::open(mapping.bytes()).map_err(failed)?;
+            let now_ms = self.clock.unix_ms();
+            let (threads, progress) = (settings::load_threads(), LoadProgress::default());
+            let go_on = || std::ops::ControlFlow::Continue(());
+            fill(&mut keyspace, &file, threads, Some(now_ms), &progress.snapshot, go_on)
+                .map_err(failed)?;
+            summary.base_position = file.header().stream;
+        }
+        Ok(Data { keyspace, recovery: None, summary })
+    }
+}
+
+/// Opens the log behind what was loaded and begins to serve all commands.
+fn open_log(node: &Node, lock: LockFile, data: Data) -> Result<PreparerThread, StartError> {
+    let Data { keyspace, recovery, summary } = data;
+    let config = node.config.borrow();
+    let now_ms = node.clock.unix_ms();
+    let policy = if config.appendonly { settings::sync_policy(&config) } else { SyncPolicy::No };
+    let opening = Opening {
+        storage: Arc::clone(&node.storage),
+        layout: settings::layout(&config),
+        options: settings::log_options(&config),
+        lock,
+        policy,
+    };
+    let head = head_after(recovery.as_ref(), &summary);
+    let writer = match &recovery {
+        Some(recovery) => opening.durable(recovery, head, now_ms)?,
+        None => opening.backlog(head, now_ms)?,
+    };
+    let preparer = writer.preparer().spawn()?;
+    node.snapshots.set_base(base_figures(node, recovery.as_ref()));
+    node.snapshots.last_save_s.set(now_ms / 1000);
+    let engine = &mut *node.engine.borrow_mut();
+    engine.keyspace = keyspace;
+    engine.set_stream_db(summary.stream_db);
+    engine.log = Some(committer(node, writer, head, policy, &config));
+    engine.guards.loading = false;
+    drop(config);
+    if recovery.is_some_and(|recovery| recovery.has_foreign_writes()) {
+        tracing::info!("The data came from another server: writing a snapshot of our own");
+        if let Err(error) = node.begin_snapshot(engine, Purpose::Rewrite) {
+            tracing::warn!(%error, "cannot begin a snapshot");
+        }
+    }
+    Ok(preparer)
+}
+
+fn committer(
+    node: &Node,
+    writer: Writer,
+    head: Head,
+    policy: SyncPolicy,
+    config: &Config,
+) -> Committer {
+    let wake = Arc::clone(&node.flush);
+    Committer::new(
+        writer,
+        head.db,
+        policy,
+        settings::inline_sync(config),
+        Arc::clone(&node.clock),
+        Arc::new(move || wake.notify_one()),
+    )
+}
+
+/// Where the log goes on: under the recovered identity, unless others may have seen what is lost.
+fn head_after(recovery: Option<&Recovery>, summary: &LoadSummary) -> Head {
+    let id = ReplId::from_random(std::array::from_fn(|_| fastrand::u8(..)));
+    let db = summary.stream_db as u32;
+    let Some(end) = recovery.and_then(|recovery| recovery.head) else {
+        return Head { identity: Identity::new(id), offset: Offset::ZERO, db };
+    };
+    let identity = match recovery {
+        Some(recovery) if recovery.has_foreign_writes() => Identity::new(id),
+        Some(recovery) if recovery.needs_new_id() => end.identity.succeeded_by(id, end.offset),
+        _ => end.identity,
+    };
+    Head { identity, offset: end.offset, db }
+}
+
+fn base_figures(node: &Node, recovery: Option<&Recovery>) -> BaseFigures {
+    let Some(base) = recovery.and_then(|recovery| recovery.base.as_ref()) else {
+        return BaseFigures::default();
+    };
+    let len = |path: &PathBuf| node.storage.open(path, OpenMode::Read).and_then(|f| f.len());
+    BaseFigures {
+        offset: base.at.map_or(Offset::ZERO, |at| at.offset),
+        len: len(&base.path).unwrap_or(0),
+    }
+}

@@ -1,0 +1,235 @@
+//! Waits until the server shall stop, by SHUTDOWN or a signal, and brings it to a good end.
+
+use std::cell::{Cell, RefCell};
+use std::process::ExitCode;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{Notify, oneshot};
+
+use super::config::lists::ShutdownOptions;
+use super::node::Node;
+use super::pause::PauseMode;
+use crate::engine::service::Wait;
+
+/// Rounds of the event loop that replies get to leave before the log is closed.
+const LAST_ROUNDS: usize = 16;
+/// How long sockets that take no more bytes may hold up the end.
+const LAST_PAUSE: Duration = Duration::from_millis(20);
+/// How often to look whether replicas have caught up.
+const REPLICA_STEP: Duration = Duration::from_millis(20);
+
+/// Requests to stop, and who waits for what becomes of them.
+#[derive(Debug, Default)]
+pub struct Stop {
+    request: Cell<Option<ShutdownOptions>>,
+    wanted: Notify,
+    /// Clients whose SHUTDOWN waits; told when it comes to nothing.
+    waiting: RefCell<Vec<oneshot::Sender<()>>>,
+    in_progress: Cell<bool>,
+    aborted: Notify,
+    /// For the thread that looks for a second signal.
+    stopping: Arc<AtomicBool>,
+}
+
+impl Stop {
+    /// Asks the server to stop. The wait ends only if it does not.
+    pub fn request(&self, options: ShutdownOptions) -> Wait {
+        let (sender, failed) = oneshot::channel();
+        self.waiting.borrow_mut().push(sender);
+        self.request.set(Some(options));
+        self.in_progress.set(true);
+        self.wanted.notify_one();
+        Box::pin(async move {
+            if failed.await.is_err() {
+                std::future::pending::<()>().await;
+            }
+            b"-ERR Errors trying to SHUTDOWN. Check logs.\r\n".to_vec()
+        })
+    }
+
+    /// Gives up a stop that is under way; whether one was.
+    pub fn abort(&self) -> bool {
+        let was = self.in_progress.get();
+        if was {
+            self.aborted.notify_one();
+        }
+        was
+    }
+
+    /// Whether the server is about to stop.
+    pub fn in_progress(&self) -> bool {
+        self.in_progress.get()
+    }
+
+    fn given_up(&self) {
+        self.stopping.store(false, Ordering::Relaxed);
+        self.in_progress.set(false);
+        for waiting in self.waiting.take() {
+            // A client that has left meanwhile need not be told.
+            let _ = waiting.send(());
+        }
+    }
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    /// The next signal's kind.
+    async fn next(&mut self) -> SignalKind {
+        tokio::select! {
+            _ = self.terminate.recv() => SignalKind::terminate(),
+            _ = self.interrupt.recv() => SignalKind::interrupt(),
+        }
+    }
+}
+
+/// Serves until SHUTDOWN or a signal, then stops; the status says whether all went well. Returns with
+/// the log closed.
+///
+/// # Errors
+/// Signals cannot be received.
+pub async fn until_stopped(node: &Rc<Node>) -> std::io::Result<ExitCode> {
+    let mut signals = Signals::listen()?;
+    watch_for_second_signal(Arc::clone(&node.stop.stopping))?;
+    loop {
+        let options = tokio::select! {
+            () = node.stop.wanted.notified() => node.stop.request.take().unwrap_or_default(),
+            kind = signals.next() => {
+                let config = node.config.borrow();
+                let (name, options) = if kind == SignalKind::interrupt() {
+                    ("SIGINT", config.shutdown_on_sigint)
+                } else {
+                    ("SIGTERM", config.shutdown_on_sigterm)
+                };
+                tracing::warn!("Received {name} scheduling shutdown...");
+                options
+            }
+        };
+        node.stop.in_progress.set(true);
+        node.stop.stopping.store(true, Ordering::Relaxed);
+        tracing::warn!("User requested shutdown...");
+        match finish(node, options).await {
+            Ok(status) => return Ok(status),
+            Err(reason) => {
+                tracing::warn!(%reason, "Can't shut down; the server goes on");
+                node.stop.given_up();
+            }
+        }
+    }
+}
+
+/// A second signal ends the process at once, even where the executor is in a long system call.
+fn watch_for_second_signal(stopping: Arc<AtomicBool>) -> std::io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    let watch = async move {
+        let mut signals = Signals::listen()?;
+        loop {
+            signals.next().await;
+            if stopping.load(Ordering::Relaxed) {
+                tracing::warn!("You insist... exiting now.");
+                std::process::exit(1);
+            }
+        }
+        #[expect(unreachable_code, reason = "states the type of the block's errors")]
+        std::io::Result::Ok(())
+    };
+    std::thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(move || {
+            if let Err(error) = runtime.block_on(watch) {
+                tracing::warn!(%error, "a second signal will not end the process at once");
+            }
+        })
+        .map(|_| ())
+}
+
+/// Brings everything to disk and lets the last replies leave. The error says why the server must not
+/// stop; it then goes on.
+async fn finish(node: &Rc<Node>, options: ShutdownOptions) -> Result<ExitCode, String> {
+    if !options.now {
+        tokio::select! {
+            () = wait_for_replicas(node) => {}
+            () = node.stop.aborted.notified() => return Err("aborted".to_owned()),
+        }
+    }
+    let settled = settle(node, options);
+    if let Err(reason) = &settled
+        && !options.force
+    {
+        return Err(reason.clone());
+    }
+    // Nothing new is begun; what has been done may be told.
+    node.pauses.begin(PauseMode::All, u64::MAX, 0);
+    for _ in 0..LAST_ROUNDS {
+        node.flush.notify_one();
+        tokio::task::yield_now().await;
+    }
+    tokio::time::sleep(LAST_PAUSE).await;
+    let log = node.engine.borrow_mut().log.take();
+    let closed = log.map_or(Ok(()), |log| log.close().map_err(|e| e.to_string()));
+    match settled.and(closed) {
+        Ok(()) => {
+            tracing::warn!("Vellum is now ready to exit, bye bye...");
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(reason) => {
+            tracing::error!(%reason, "stopped, and not everything is on disk");
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+/// Puts on disk what is in memory only.
+fn settle(node: &Node, options: ShutdownOptions) -> Result<(), String> {
+    let mut engine = node.engine.borrow_mut();
+    engine.cancel_snapshot();
+    if engine.guards.loading {
+        return Ok(());
+    }
+    if !engine.has_durable_log() {
+        let at_save_points = !node.config.borrow().save.0.is_empty();
+        if options.save || (at_save_points && !options.nosave) {
+            tracing::info!("Saving the final RDB snapshot before exiting.");
+            engine.finish_cancelled_walk();
+            node.snapshot_now(&mut engine).map_err(|error| error.to_string())?;
+        }
+    }
+    match &mut engine.log {
+        Some(log) => log.settle().map(|_| ()).map_err(|error| error.to_string()),
+        None => Ok(()),
+    }
+}
+
+/// Holds writes back until all replicas have everything, for `shutdown-timeout` seconds at most.
+async fn wait_for_replicas(node: &Rc<Node>) {
+    let timeout = Duration::from_secs(node.config.borrow().shutdown_timeout);
+    if !node.replicas_lag() || timeout.is_zero() {
+        return;
+    }
+    let now_ms = node.engine.borrow().clock.unix_ms();
+    let until_ms = now_ms.saturating_add(timeout.as_millis() as u64);
+    node.pauses.begin(PauseMode::Writes, until_ms, now_ms);
+    let caught_up = async {
+        while node.replicas_lag() {
+            tokio::time::sleep(REPLICA_STEP).await;
+        }
+    };
+    if tokio::time::timeout(timeout, caught_up).await.is_err() {
+        tracing::warn!("Replicas have not caught up within shutdown-timeout");
+    }
+    node.pauses.end();
+}
