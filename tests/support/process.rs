@@ -1,0 +1,168 @@
+//! Servers as processes.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
+
+use super::{Client, wait_for};
+
+/// Which server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Program {
+    /// The one of this package.
+    Vellum,
+    /// Debian's.
+    Redis,
+}
+
+/// A running server. Dropped, it is killed.
+#[derive(Debug)]
+pub struct Server {
+    /// Its port.
+    pub port: u16,
+    /// Its data directory.
+    pub dir: PathBuf,
+    program: Program,
+    args: Vec<String>,
+    child: Option<Child>,
+}
+
+/// A port that nobody listens on at this moment and that this process has not given out before.
+pub fn free_port() -> u16 {
+    static LAST: AtomicU16 = AtomicU16::new(0);
+    loop {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+        let port = listener.local_addr().expect("its address").port();
+        if LAST.swap(port, Ordering::Relaxed) != port {
+            return port;
+        }
+    }
+}
+
+impl Server {
+    /// Starts Vellum on `dir` and waits until it answers.
+    pub fn vellum(dir: &Path, args: &[&str]) -> Self {
+        Self::start(Program::Vellum, dir, args)
+    }
+
+    /// Starts redis-server on `dir` and waits until it answers.
+    pub fn redis(dir: &Path, args: &[&str]) -> Self {
+        Self::start(Program::Redis, dir, args)
+    }
+
+    /// Starts a server and waits until it answers.
+    pub fn start(program: Program, dir: &Path, args: &[&str]) -> Self {
+        let mut server = Self::prepare(program, dir, args);
+        server.launch();
+        server
+    }
+
+    /// A server that has not been started; its port is free.
+    pub fn prepare(program: Program, dir: &Path, args: &[&str]) -> Self {
+        std::fs::create_dir_all(dir).expect("a data directory");
+        let args = args.iter().map(|a| (*a).to_owned()).collect();
+        Self { port: free_port(), dir: dir.to_owned(), program, args, child: None }
+    }
+
+    /// Starts the process; does not wait for it.
+    pub fn spawn(&mut self) {
+        assert!(self.child.is_none(), "the server runs already");
+        let binary = match self.program {
+            Program::Vellum => env!("CARGO_BIN_EXE_vellum-server"),
+            Program::Redis => "redis-server",
+        };
+        let log = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.log_path())
+            .expect("a log file");
+        let child = Command::new(binary)
+            .args(["--port", &self.port.to_string(), "--dir"])
+            .arg(&self.dir)
+            .args(["--bind", "127.0.0.1", "--enable-debug-command", "yes"])
+            .args(&self.args)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("a second handle"))
+            .stderr(log)
+            .spawn();
+        self.child = Some(child.unwrap_or_else(|e| panic!("{binary}: {e}")));
+    }
+
+    /// Starts the process and waits until it answers PING with PONG.
+    pub fn launch(&mut self) {
+        self.spawn();
+        wait_for("the server to answer", || {
+            if let Some(child) = &mut self.child
+                && let Ok(Some(status)) = child.try_wait()
+            {
+                panic!("the server ended with {status}:\n{}", self.log());
+            }
+            let mut client = Client::connect(self.port).ok()?;
+            let pong = client.try_command(&["PING"]).ok()?;
+            (pong.text() == "PONG" || pong.text().starts_with("NOAUTH")).then_some(())
+        });
+    }
+
+    /// A new connection.
+    pub fn client(&self) -> Client {
+        Client::connect(self.port).expect("a connection")
+    }
+
+    /// Kills the process as a crash would.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().expect("killed");
+            child.wait().expect("gone");
+        }
+    }
+
+    /// Asks the process to stop (SIGTERM) and waits for it.
+    pub fn stop(&mut self) -> ExitStatus {
+        let child = self.child.as_ref().expect("a running server");
+        let pid = child.id().to_string();
+        let sent = Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs");
+        assert!(sent.success());
+        self.wait_end()
+    }
+
+    /// Waits for the process to end by itself.
+    pub fn wait_end(&mut self) -> ExitStatus {
+        let mut child = self.child.take().expect("a running server");
+        wait_for("the server to end", || child.try_wait().expect("a status"))
+    }
+
+    /// Stops and starts again on the same port and directory.
+    pub fn restart(&mut self) {
+        assert!(self.stop().success(), "{}", self.log());
+        self.launch();
+    }
+
+    /// Changes the arguments for the next start.
+    pub fn set_args(&mut self, args: &[&str]) {
+        self.args = args.iter().map(|a| (*a).to_owned()).collect();
+    }
+
+    /// The process id.
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().expect("a running server").id()
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.dir.with_extension(format!("{}.log", self.port))
+    }
+
+    /// What the server printed.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.log_path()).unwrap_or_default()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+        if std::thread::panicking() {
+            eprintln!("--- {:?} on port {}:\n{}", self.program, self.port, self.log());
+        }
+    }
+}
