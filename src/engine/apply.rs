@@ -3,7 +3,7 @@
 //! They enter at the same handlers as a client's, at their own origin: nothing is logged by running
 //! them, because it is the log that they come from.
 
-use super::engine::Engine;
+use super::executor::Engine;
 use crate::command::{HostCommand, Origin, Refusal, Run};
 use crate::resp::Reply;
 use crate::resp::stream::{Commands, StreamError};

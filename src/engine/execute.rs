@@ -1,6 +1,6 @@
 //! MULTI, EXEC, DISCARD, WATCH and UNWATCH: a transaction is one unit in the log.
 
-use super::engine::{Engine, Host};
+use super::executor::{Engine, Host};
 use super::gate::Ticket;
 use super::service::Flow;
 use super::session::Session;

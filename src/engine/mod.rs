@@ -6,8 +6,8 @@
 
 pub mod apply;
 pub mod commit;
-mod engine;
 mod execute;
+mod executor;
 pub mod gate;
 pub mod guards;
 pub mod outbound;
@@ -19,7 +19,7 @@ pub mod snapshot;
 pub mod transaction;
 
 pub use commit::{Committer, InlineSync, LogStatus, LogStopped};
-pub use engine::{Engine, Host, Ran};
+pub use executor::{Engine, Host, Ran};
 pub use gate::{Gate, Ticket};
 pub use guards::Guards;
 pub use outbound::Outbound;

@@ -2,7 +2,7 @@
 //! again from disk. Changes go through the one door to the log like everybody's.
 
 use super::commit::LogStopped;
-use super::engine::{Engine, Outcome};
+use super::executor::{Engine, Outcome};
 use crate::command::{Ctx, Origin};
 use crate::keyspace::{Keyspace, ValueRef};
 use crate::log::SyncPolicy;

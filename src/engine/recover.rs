@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::apply::{Applier, ApplyError};
-use super::engine::Engine;
+use super::executor::Engine;
 use crate::base::Offset;
 use crate::command::Origin;
 use crate::log::{Base, BaseKind, ForeignCommands, Layout, LogError, Record, Recovery, Replay};

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::time::{Duration, Instant};
 
-use super::engine::Engine;
+use super::executor::Engine;
 use crate::base::Offset;
 use crate::log::{LogError, LogMode, SegmentInfo};
 use crate::rdb::{Header, Progress, RdbError, SnapshotFile, StreamPosition, Written, background};

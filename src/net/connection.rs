@@ -137,9 +137,10 @@ impl Reader {
             }
             self.drop_used();
             if let Err(error) = parsed {
-                let mut session = self.connection.session.borrow_mut();
-                self.network.service.protocol_error(&mut session, &error.reply_text());
-                drop(session);
+                let text = error.reply_text();
+                self.network
+                    .service
+                    .protocol_error(&mut self.connection.session.borrow_mut(), &text);
                 return Some(self.close().await);
             }
             if self.over_query_limit() {
