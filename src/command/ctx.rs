@@ -120,7 +120,9 @@ impl Ctx<'_> {
                 }
                 return f(Some(entry), self.reply);
             }
-            Some(_) => self.delete_expired(self.db, hash, key, false),
+            Some(_) => {
+                self.delete_expired(self.db, hash, key, false);
+            }
             None => {}
         }
         self.events.misses += 1;
@@ -217,11 +219,12 @@ impl Ctx<'_> {
         self.effects.push(self.db, command);
     }
 
-    /// Deletes a key whose time has come, where that is ours to decide; the caller sees none.
-    fn delete_expired(&mut self, db: usize, hash: u64, key: &[u8], for_write: bool) {
+    /// Deletes a key whose time has come, where that is ours to decide; whether it did. The caller
+    /// sees no key either way.
+    fn delete_expired(&mut self, db: usize, hash: u64, key: &[u8], for_write: bool) -> bool {
         let left_to_master = self.settings.is_replica && !for_write;
         if left_to_master || self.settings.expiry_paused {
-            return;
+            return false;
         }
         self.keyspace.db_mut(db).remove(hash, key);
         let verb: &[u8] = if self.settings.lazyfree_lazy_expire { b"UNLINK" } else { b"DEL" };
@@ -229,6 +232,7 @@ impl Ctx<'_> {
         self.events.expired += 1;
         self.events.modified(db, key);
         self.events.notify(NotifyClasses::EXPIRED, "expired", db, key);
+        true
     }
 
     /// Deletes up to `keys_max` keys of the selected database whose time has come, the oldest first;
@@ -237,10 +241,10 @@ impl Ctx<'_> {
         let database = self.keyspace.db(self.db);
         let due = database.expired(self.now_ms).take(keys_max);
         let due: Vec<Vec<u8>> = due.map(|entry| entry.key().to_vec()).collect();
-        for key in &due {
+        let delete = |key: &Vec<u8>| {
             let hash = self.hash(key);
-            self.delete_expired(self.db, hash, key, false);
-        }
-        due.len()
+            self.delete_expired(self.db, hash, key, false)
+        };
+        due.iter().map(delete).filter(|&deleted| deleted).count()
     }
 }

@@ -265,6 +265,10 @@ fn due_keys_are_deleted_in_order_of_time() {
     runner.now_ms = START_MS + 100;
     assert_eq!(runner.within(|ctx| ctx.delete_due(2)), 2);
     assert_eq!(runner.effects(), ["DEL a", "DEL b"]);
+    // Nothing is deleted, and nothing told to have been, while others decide.
+    runner.settings.expiry_paused = true;
+    assert_eq!(runner.within(|ctx| ctx.delete_due(9)), 0);
+    runner.settings.expiry_paused = false;
     assert_eq!(runner.within(|ctx| ctx.delete_due(9)), 1);
     check(&mut runner, &[("KEYS *", r"*1\r\n$1\r\nd\r\n", &[])]);
 }

@@ -2,10 +2,13 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
 
 use std::collections::BTreeSet;
+use std::io::{Read, Write};
+use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use vellum::command::{Run, Table};
-use vellum::resp::Protocol;
+use vellum::resp::{Batch, ParseLimits, Protocol, RequestParser};
 
 use crate::command_runner::Runner;
 use crate::command_script::random_command;
@@ -115,6 +118,79 @@ fn random_commands_are_answered_as_redis_answers_them() {
             told.join(" "),
             ours.escape_ascii(),
             theirs.escape_ascii()
+        );
+    }
+}
+
+/// Requests in and out of shape.
+const REQUESTS: &[&[u8]] = &[
+    b"*1\r\n$4\r\nPING\r\n",
+    b"*1\r\n\r\n",
+    b"*1\r\n$-1\r\n",
+    b"*1\r\n$01\r\n",
+    b"*1\r\n$+1\r\n",
+    b"*1\r\n$600000000\r\n",
+    b"*1\r\nPING\r\n",
+    b"*1\r\n:4\r\nPING\r\n",
+    b"*-2\r\nPING\r\n",
+    b"*0\r\nPING\r\n",
+    b"*x\r\n",
+    b"*01\r\n",
+    b"*+1\r\n",
+    b"*\r\n",
+    b"*3000000000\r\n",
+    b"*2147483647\r\n$x\r\n",
+    b"*2000000\r\n$1\r\n",
+    b"*1\r\n$4\r\nPINGxyPING\r\n",
+    b"*1\r\n$4\rxPING\r\n",
+    b"*2\n$4\r\nPING\r\n",
+    b"$4\r\n",
+    b"PING\nPING\r\n\r\n \r\nECHO x\r\n",
+    b"ECHO \"a\\x41\\n\\q\"\r\n",
+    b"ECHO 'it\\'s' \r\nECHO a\"b\"\r\n",
+    b"PING\r\nECHO \"a\r\nPING\r\n",
+    b"ECHO 'a'b\r\n",
+    b"ECHO \x0ba\x0c \r\n",
+    b"nope a \x01\r\n",
+];
+
+/// What we answer to `input`, up to the first error of protocol.
+fn answers(input: &[u8]) -> Vec<u8> {
+    let (mut parser, mut batch) = (RequestParser::new(), Batch::default());
+    let result = parser.fill(input, &mut batch, &ParseLimits::default(), usize::MAX);
+    let mut runner = Runner::new();
+    let mut answers = Vec::new();
+    for index in 0..batch.len() {
+        let words: Vec<&[u8]> = batch.args(index, input).iter().collect();
+        answers.extend(runner.run(&words));
+    }
+    if let Err(error) = result {
+        let mut reply = vellum::resp::Reply::default();
+        reply.error(error.reply_text());
+        answers.extend(reply.buffer);
+    }
+    answers
+}
+
+#[test]
+fn requests_in_and_out_of_shape_are_answered_as_redis_answers_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let _redis = RedisServer::start(dir.path());
+    let long = vec![b'1'; 70_000];
+    let mut requests: Vec<Vec<u8>> = REQUESTS.iter().map(|request| request.to_vec()).collect();
+    requests.extend([&b"ECHO "[..], b"*", b"*1\r\n$"].map(|start| [start, &long].concat()));
+    for request in requests {
+        let mut stream = UnixStream::connect(dir.path().join("redis.sock")).unwrap();
+        // The server may close before it has read everything.
+        let _ = stream.write_all(&request);
+        let _ = stream.shutdown(Shutdown::Write);
+        let mut theirs = Vec::new();
+        let _ = stream.read_to_end(&mut theirs);
+        assert_eq!(
+            answers(&request).escape_ascii().to_string(),
+            theirs.escape_ascii().to_string(),
+            "{}",
+            request[..request.len().min(60)].escape_ascii()
         );
     }
 }
