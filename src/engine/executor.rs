@@ -312,6 +312,13 @@ impl Engine {
                 Flow::Continue
             }
             Ok(spec) => self.call(host, session, spec, args, needs),
+            Err(_) if command::table::is_http(args) => {
+                tracing::warn!(
+                    client = session.id(),
+                    "a web page was made to send us requests: closing"
+                );
+                Flow::Close
+            }
             Err(refused) => {
                 self.refuse(host, session, refused);
                 Flow::Continue

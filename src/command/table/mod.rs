@@ -63,6 +63,13 @@ impl Refusal {
     }
 }
 
+/// Whether a request is a line of HTTP: somebody's browser was made to send it, and what follows in
+/// its body must not be run.
+pub fn is_http(args: &Args<'_>) -> bool {
+    let is = |word: &[u8]| args.get(0).is_some_and(|name| name.eq_ignore_ascii_case(word));
+    is(b"POST") || is(b"Host:")
+}
+
 /// Text as it stands in an error: up to a zero byte, and not too much of it.
 fn quoted(text: &[u8], len_max: usize) -> &[u8] {
     let len = text.iter().take(len_max).position(|&b| b == 0);
