@@ -9,12 +9,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::cursor::{Cursor, Opened, Step};
-use super::manifest::{MANIFEST_LEN_MAX, Manifest};
-use super::recovery::extend_into_archive;
+use super::recovery::{extend_into_archive, read_manifest};
 use super::segment::SegmentInfo;
 use super::{FileKind, Layout, LogError, retention};
 use crate::base::Offset;
-use crate::storage::{Storage, read_file};
+use crate::storage::Storage;
 
 /// Tries to find the next segment before a gap is taken for one: a snapshot may be moving segments to
 /// the archive meanwhile.
@@ -266,22 +265,14 @@ fn listed_segments(
     storage: &dyn Storage,
     layout: &Layout,
 ) -> Result<Vec<(u64, PathBuf)>, LogError> {
-    let path = layout.manifest();
-    if !storage.exists(&path).map_err(LogError::io("look for", &path))? {
+    let Some(manifest) = read_manifest(storage, layout)? else {
         let archived = archived_segments(storage, layout)?;
         let is_backlog = |path: &PathBuf| {
             let name = path.file_name().unwrap_or_default();
             matches!(layout.kind(&name.to_string_lossy()), FileKind::Backlog(_))
         };
         return Ok(archived.into_iter().filter(|(_, path)| is_backlog(path)).collect());
-    }
-    let bytes = read_file(storage, &path, MANIFEST_LEN_MAX).map_err(LogError::io("read", &path))?;
-    let manifest = Manifest::parse(&bytes).map_err(|error| LogError::Manifest {
-        path,
-        dir: layout.dir().to_path_buf(),
-        line: error.line,
-        what: error.what,
-    })?;
+    };
     let files = manifest.incrs.into_iter();
     Ok(files.map(|file| (file.seq, layout.append_dir().join(file.name))).collect())
 }

@@ -139,17 +139,9 @@ pub fn recover(
     policy: TailPolicy,
 ) -> Result<Recovery, LogError> {
     let note = LockNote::read(storage, layout)?;
-    let path = layout.manifest();
-    if !exists(storage, &path)? {
+    let Some(manifest) = read_manifest(storage, layout)? else {
         return without_manifest(storage, layout, note.is_some());
-    }
-    let bytes = read_file(storage, &path, MANIFEST_LEN_MAX).map_err(LogError::io("read", &path))?;
-    let manifest = Manifest::parse(&bytes).map_err(|error| LogError::Manifest {
-        path: path.clone(),
-        dir: layout.dir().to_path_buf(),
-        line: error.line,
-        what: error.what,
-    })?;
+    };
     let ending = ending_of(storage, layout, note.as_ref(), &manifest)?;
     let clean = note.and_then(|n| n.clean).filter(|_| ending == Ending::Clean);
     Survey {
@@ -173,6 +165,25 @@ pub fn recover(
         },
     }
     .run()
+}
+
+/// The manifest on disk, `None` when there is none.
+pub(crate) fn read_manifest(
+    storage: &dyn Storage,
+    layout: &Layout,
+) -> Result<Option<Manifest>, LogError> {
+    let path = layout.manifest();
+    if !exists(storage, &path)? {
+        return Ok(None);
+    }
+    let bytes = read_file(storage, &path, MANIFEST_LEN_MAX).map_err(LogError::io("read", &path))?;
+    let manifest = Manifest::parse(&bytes).map_err(|error| LogError::Manifest {
+        path,
+        dir: layout.dir().to_path_buf(),
+        line: error.line,
+        what: error.what,
+    })?;
+    Ok(Some(manifest))
 }
 
 /// A recovery under way.
@@ -487,7 +498,10 @@ fn refuse_unlisted(storage: &dyn Storage, layout: &Layout) -> Result<(), LogErro
     if !exists(storage, dir)? {
         return Ok(());
     }
-    let has_dump = exists(storage, &layout.dump())?;
+    // A snapshot is named before the first manifest is stored only in these two cases: it is the dump
+    // file under a second name, or a server with `appendonly no` was being switched to `yes`.
+    let base_is_leftover =
+        exists(storage, &layout.dump())? || retention::has_backlog(storage, layout)?;
     for entry in storage.list(dir).map_err(LogError::io("list", dir))? {
         let path = dir.join(&entry.name);
         let holds_data = match layout.kind(&entry.name) {
@@ -495,7 +509,7 @@ fn refuse_unlisted(storage: &dyn Storage, layout: &Layout) -> Result<(), LogErro
                 let twin = layout.archive_dir().join(layout.backlog_name(seq));
                 !exists(storage, &twin)? && segment_holds_data(storage, &path, entry.len)?
             }
-            FileKind::BaseRdb(_) => !has_dump,
+            FileKind::BaseRdb(_) => !base_is_leftover,
             FileKind::BaseAof(_) => !exists(storage, &layout.old_aof())?,
             _ => false,
         };

@@ -88,25 +88,58 @@ pub(crate) fn remove_prepared(storage: &dyn Storage, layout: &Layout) -> Result<
     Ok(())
 }
 
-/// Removes the backlog of a server that ran with `appendonly no`, and the second names its segments
-/// were given for a manifest that never came to be.
+/// Removes the backlog of a server that ran with `appendonly no`, and before it what a switch to `yes`
+/// that was not finished left in the manifest's folder: second names of its segments and, when there
+/// is no manifest at all, the snapshot meant for one. `manifest` is the one on disk.
 pub(crate) fn remove_backlog(
     storage: &dyn Storage,
     layout: &Layout,
-    manifest: &Manifest,
+    manifest: Option<&Manifest>,
 ) -> Result<(), LogError> {
-    let dir = layout.archive_dir();
-    for entry in storage.list(dir).map_err(LogError::io("list", dir))? {
-        let FileKind::Backlog(seq) = layout.kind(&entry.name) else { continue };
-        let second_name = layout.incr_name(seq);
-        if !manifest.incrs.iter().any(|file| file.name == second_name) {
-            let path = layout.append_dir().join(second_name);
-            crashsafe::remove(storage, &path).map_err(LogError::io("remove", &path))?;
+    let (archive, append_dir) = (layout.archive_dir(), layout.append_dir());
+    let entries = storage.list(archive).map_err(LogError::io("list", archive))?;
+    let backlog: Vec<(u64, String)> = entries
+        .into_iter()
+        .filter_map(|entry| match layout.kind(&entry.name) {
+            FileKind::Backlog(seq) => Some((seq, entry.name)),
+            _ => None,
+        })
+        .collect();
+    if backlog.is_empty() {
+        return Ok(());
+    }
+    if storage.exists(append_dir).map_err(LogError::io("look for", append_dir))? {
+        for entry in storage.list(append_dir).map_err(LogError::io("list", append_dir))? {
+            let is_leftover = match layout.kind(&entry.name) {
+                FileKind::Incr(seq) => {
+                    let twin = backlog.iter().any(|(backlog_seq, _)| *backlog_seq == seq);
+                    twin && manifest.is_none_or(|m| m.incrs.iter().all(|f| f.name != entry.name))
+                }
+                FileKind::BaseRdb(_) => manifest.is_none(),
+                _ => false,
+            };
+            if is_leftover {
+                let path = append_dir.join(&entry.name);
+                storage.remove(&path).map_err(LogError::io("remove", &path))?;
+            }
         }
-        let path = dir.join(&entry.name);
+        storage.sync_dir(append_dir).map_err(LogError::io("sync", append_dir))?;
+    }
+    for (_, name) in backlog {
+        let path = archive.join(name);
         storage.remove(&path).map_err(LogError::io("remove", &path))?;
     }
-    storage.sync_dir(dir).map_err(LogError::io("sync", dir))
+    storage.sync_dir(archive).map_err(LogError::io("sync", archive))
+}
+
+/// Whether the archive holds the backlog of a server that ran with `appendonly no`.
+pub(crate) fn has_backlog(storage: &dyn Storage, layout: &Layout) -> Result<bool, LogError> {
+    let dir = layout.archive_dir();
+    if !storage.exists(dir).map_err(LogError::io("look for", dir))? {
+        return Ok(false);
+    }
+    let entries = storage.list(dir).map_err(LogError::io("list", dir))?;
+    Ok(entries.iter().any(|entry| matches!(layout.kind(&entry.name), FileKind::Backlog(_))))
 }
 
 /// Removes the oldest archived files beyond what `options` keeps.

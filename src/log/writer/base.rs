@@ -126,6 +126,12 @@ impl Writer {
 
     /// Gives a snapshot its name in the manifest's folder, durably.
     fn name_snapshot(&mut self, snapshot: &Path) -> Result<(ManifestFile, PathBuf), LogError> {
+        if self.files.mode == LogMode::Backlog {
+            // The names in the archive tell the next start that a snapshot without a manifest is left
+            // over from this switch.
+            let archive = self.files.layout.archive_dir();
+            self.files.storage.sync_dir(archive).map_err(LogError::io("sync", archive))?;
+        }
         let dir = self.files.layout.append_dir();
         crashsafe::create_dir(&*self.files.storage, dir).map_err(LogError::io("create", dir))?;
         let seq = self.files.next_seq;

@@ -56,7 +56,7 @@ impl Opening {
         let mut manifest = recovery.manifest.clone().unwrap_or_default();
         // What another server had still to remove is removed below, with everything not named.
         manifest.history.clear();
-        retention::remove_backlog(&*storage, &layout, &manifest)?;
+        retention::remove_backlog(&*storage, &layout, recovery.manifest.as_ref())?;
         if let Some(Part::Foreign(part)) = recovery.parts.last() {
             // Cuts off a command that another server did not finish, and makes durable what stays.
             cut(&*storage, &part.path, part.to).map_err(LogError::io("cut", &part.path))?;
@@ -89,7 +89,11 @@ impl Opening {
         let archive = layout.archive_dir();
         crashsafe::create_dir(&*storage, archive).map_err(LogError::io("create", archive))?;
         let next_seq = recovery::next_seq(&*storage, &layout, 0)?;
-        retention::remove_backlog(&*storage, &layout, &Manifest::default())?;
+        match recovery::read_manifest(&*storage, &layout) {
+            Ok(manifest) => retention::remove_backlog(&*storage, &layout, manifest.as_ref())?,
+            // It is not this mode's to judge, but what it names must stay.
+            Err(error) => tracing::warn!(%error, "left the backlog of an earlier server in place"),
+        }
         let mut files = Files::new(storage, layout, options, LogMode::Backlog, next_seq);
         let mut chain = VecDeque::new();
         let active = start_segment(&mut files, &mut chain, head, now_ms)?;
