@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
 
 mod log;
+mod log_base;
 mod log_rig;
 mod rdb;
 mod recovery;
