@@ -85,6 +85,28 @@ impl Applier {
     }
 }
 
+impl Engine {
+    /// Puts whole units of a master's stream into the log, at the master's offsets; `db` is the
+    /// database selected behind them, if they select one. They are applied by an [`Applier`].
+    pub fn append_stream(&mut self, units: &[u8], db: Option<u32>) {
+        let Some(log) = &mut self.log else { return };
+        log.append(units, false);
+        if let Some(db) = db {
+            log.set_db(db);
+        }
+        log.boundary();
+        self.gate.appended(log.appended());
+    }
+
+    /// Notes that the keyspace is another one: every key may have changed.
+    pub fn replaced_keyspace(&mut self) {
+        self.gate.wrote_everything();
+        for db in 0..self.keyspace.databases() {
+            self.watches.flushed(db);
+        }
+    }
+}
+
 fn select(engine: &Engine, argument: &[u8]) -> Result<usize, ApplyError> {
     let number = std::str::from_utf8(argument).ok().and_then(|text| text.parse().ok());
     number

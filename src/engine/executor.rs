@@ -209,6 +209,11 @@ impl Engine {
         std::mem::take(&mut self.garbage)
     }
 
+    /// Whether a transaction is being run: nothing may block in it.
+    pub fn is_in_transaction(&self) -> bool {
+        self.gathered.is_some()
+    }
+
     /// The offset behind everything appended; zero without a log.
     pub fn offset(&self) -> Offset {
         self.log.as_ref().map_or(Offset::ZERO, Committer::appended_offset)

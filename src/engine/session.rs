@@ -48,6 +48,17 @@ pub struct ReplicaHandshake {
     pub psync2: bool,
     /// It wants only the snapshot (`redis-cli --rdb`).
     pub rdb_only: bool,
+    /// What it asked for by `PSYNC`; nothing by `SYNC`.
+    pub request: Option<StreamRequest>,
+}
+
+/// The arguments of `PSYNC`.
+#[derive(Clone, Debug)]
+pub struct StreamRequest {
+    /// The replication ID, or `?`.
+    pub replid: Vec<u8>,
+    /// The offset of the next byte wanted, or `-1`.
+    pub offset: Vec<u8>,
 }
 
 /// What others may see of a client: `CLIENT LIST`, `CLIENT KILL`, `MONITOR`.

@@ -271,12 +271,8 @@ impl Reader {
             return;
         };
         let Some(stream) = reunite(read, write) else { return };
-        let session = connection.session.replace(Session::new(
-            connection.id,
-            connection.session.borrow().card.peer.clone(),
-            false,
-            0,
-        ));
+        let peer = connection.session.borrow().card.peer.clone();
+        let session = connection.session.replace(Session::new(connection.id, peer, false, 0));
         network.service.take_over(session, TakenSocket { stream, unread: buffer });
     }
 }

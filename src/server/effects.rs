@@ -20,7 +20,8 @@ pub fn apply(
 ) -> Result<(), String> {
     match effect {
         // Looked at when needed; the guards are renewed once the new configuration is in force.
-        Effect::OnNextUse | Effect::ReplicationState => {}
+        Effect::OnNextUse => {}
+        Effect::ReplicationState => node.replication.refresh_guards(engine),
         Effect::Listeners => node.relisten(before, after)?,
         Effect::LogLevelChange => node.log_handle.set_level(after.loglevel),
         Effect::ClientLimit => {

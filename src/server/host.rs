@@ -3,7 +3,7 @@
 
 use super::commands::{
     Call, client, client_kill, client_list, client_pause, config, connection, debug, diagnostics,
-    info, memory, persistence, shutdown,
+    info, memory, persistence, replication, shutdown,
 };
 use super::node::Node;
 use super::observers::{is_secret, latency_event};
@@ -73,6 +73,13 @@ impl Host for Node {
             HostCommand::BgSave => persistence::bgsave(call),
             HostCommand::BgRewriteAof => persistence::bgrewriteaof(call),
             HostCommand::LastSave => persistence::lastsave(call),
+            HostCommand::ReplicaOf => replication::replicaof(call),
+            HostCommand::ReplConf => replication::replconf(call),
+            HostCommand::Role => replication::role(call),
+            HostCommand::Psync => replication::psync(call),
+            HostCommand::Sync => replication::sync(call),
+            HostCommand::Wait => replication::wait(call),
+            HostCommand::WaitAof => replication::waitaof(call),
             HostCommand::Shutdown => shutdown::shutdown(call),
             other => {
                 call.session.out.reply.error(format!("ERR not served here: {other:?}"));

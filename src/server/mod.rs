@@ -19,6 +19,7 @@ mod pause;
 pub mod process;
 pub mod redact;
 mod reload;
+pub mod replication;
 mod report;
 mod settings;
 pub mod slowlog;

@@ -22,6 +22,7 @@ use crate::engine::service::{OutputLimit, TakenSocket};
 use crate::engine::session::{Card, ClientKind};
 use crate::engine::{Engine, Flow, Order, Peer, Service, Session, Ticket};
 use crate::log::Identity;
+use crate::replication::{Replication, Site};
 use crate::resp::Batch;
 use crate::resp::request::ParseLimits;
 use crate::storage::Storage;
@@ -51,6 +52,8 @@ pub struct Node {
     pub observers: Observers,
     /// Snapshots taken and to be taken.
     pub snapshots: Snapshots,
+    /// Replicas, and the master.
+    pub replication: Rc<Replication>,
     /// `CLIENT PAUSE`.
     pub pauses: Pauses,
     /// SHUTDOWN and signals.
@@ -123,7 +126,8 @@ impl Node {
         log_handle: LogHandle,
     ) -> Rc<Self> {
         let started_ms = engine.clock.unix_ms();
-        Rc::new_cyclic(|me| Self {
+        Rc::new_cyclic(|me: &Weak<Self>| Self {
+            replication: Replication::new(me.clone() as Weak<dyn Site>),
             observers: Observers::new(engine.table(), &config),
             snapshots: Snapshots::default(),
             pauses: Pauses::default(),
@@ -156,6 +160,11 @@ impl Node {
 
     /// Gives the network layer something to do to another connection.
     pub fn order(&self, order: Order) {
+        if let Order::Kill { client } = &order
+            && self.replication.replicas.drop_client(*client)
+        {
+            return;
+        }
         self.orders.borrow_mut().push(order);
         self.flush.notify_one();
     }
@@ -181,7 +190,8 @@ impl Node {
 
     /// Whether a replica has not acknowledged everything.
     pub fn replicas_lag(&self) -> bool {
-        false
+        let end = self.engine.borrow().offset();
+        self.replication.replicas.all().iter().any(|r| r.is_online() && r.acked.get() < end)
     }
 
     /// DEBUG CHANGE-REPL-ID: the stream goes on under another name.
@@ -275,6 +285,7 @@ impl Service for Node {
         if failing != self.log_failing.replace(failing) {
             self.refresh_guards(&mut engine);
         }
+        self.replication.advanced(&engine);
     }
 
     fn released(&self) -> Ticket {
@@ -309,7 +320,9 @@ impl Service for Node {
         orders
     }
 
-    fn take_over(&self, _session: Session, _socket: TakenSocket) {}
+    fn take_over(&self, session: Session, socket: TakenSocket) {
+        self.replication.take_over(session, socket);
+    }
 
     fn protocol_error(&self, session: &mut Session, reply_text: &[u8]) {
         session.out.reply.error(reply_text);

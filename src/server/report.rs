@@ -26,7 +26,7 @@ pub fn figures(node: &Node, engine: &mut Engine, wanted: &[Section]) -> InfoFigu
         memory: if wants(Section::Memory) { memory(node, engine) } else { Memory::default() },
         persistence: persistence(node, engine),
         stats: stats(node, engine),
-        master_link: None,
+        master_link: super::replication::master_link(node, engine),
         stream: stream(node, engine),
         cpu: if wants(Section::Cpu) { cpu() } else { Cpu::default() },
         databases: databases(engine),
@@ -183,6 +183,11 @@ fn stats(node: &Node, engine: &mut Engine) -> Stats {
         expire_cycle_cpu_milliseconds: rounds.expire_us.get() / 1000,
         keyspace_hits: events.hits,
         keyspace_misses: events.misses,
+        total_net_repl_input_bytes: node.replication.figures.input_bytes.get(),
+        total_net_repl_output_bytes: node.replication.figures.output_bytes.get(),
+        sync_full: node.replication.figures.full_syncs.get(),
+        sync_partial_ok: node.replication.figures.partial_syncs.get(),
+        sync_partial_err: node.replication.figures.partial_refusals.get(),
         total_error_replies: node.observers.errors.borrow().total(),
         ..Stats::default()
     }
@@ -210,6 +215,7 @@ fn stream(node: &Node, engine: &Engine) -> Stream {
         figures.repl_backlog_first_byte_offset = start + 1;
         figures.repl_backlog_histlen = offset.saturating_sub(start);
     }
+    super::replication::fill_stream(node, engine, &mut figures);
     figures
 }
 

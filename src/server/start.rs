@@ -77,7 +77,9 @@ async fn serve(loaded: Loaded, log: LogHandle) -> Result<ExitCode, StartError> {
     let data = load_beside(&node).await?;
     let _preparer = open_log(&node, lock, data)?;
     tokio::task::spawn_local(cron::run(node.handle()));
+    tokio::task::spawn_local(Rc::clone(&node.replication).keep_time());
     node.log_handle.set_role(LogRole::Master);
+    node.follow_configured_master();
     tracing::info!(
         "Ready to accept connections on {:?}: {} keys, offset {}",
         listeners.addresses(),

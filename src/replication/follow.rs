@@ -1,0 +1,325 @@
+//! The replica's side: reaches the master, again and again, and follows it.
+//!
+//! What arrives goes to the log first, at the master's offsets, and to memory when it is as safe as the
+//! policy wants. After whatever happened the next attempt asks for what the log does not have.
+
+use std::io;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use super::backoff::Backoff;
+use super::handshake::{Handshake, HandshakeError, Next};
+use super::install::{self, InstallError};
+use super::intake::{Intake, IntakeError};
+use super::link::{LinkState, MasterLink};
+use super::psync::{Answer, Position, Request};
+use super::receive::{self, ReceiveError};
+use super::state::{Figures, Replication};
+use super::wire::Wire;
+use crate::base::{Offset, ReplId};
+use crate::engine::apply::ApplyError;
+use crate::resp::encode::push_command;
+use crate::storage::crashsafe;
+
+/// Time between acknowledgements when nothing has changed.
+const ACK_PERIOD: Duration = Duration::from_secs(1);
+/// Time between acknowledgements while there is something new to acknowledge.
+const ACK_PERIOD_BUSY: Duration = Duration::from_millis(100);
+/// Bytes that may wait for the disk before the master is not read from.
+const PENDING_LEN_MAX: usize = 64 * 1024 * 1024;
+/// Bytes applied between two looks at clients.
+const APPLY_LEN: usize = 512 * 1024;
+/// An unrelated master with a shorter history and less than this share of our keys is not followed.
+const KEYS_SHARE_MIN: u64 = 2;
+
+/// Why an attempt ended.
+#[derive(Debug, thiserror::Error)]
+enum Failed {
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    #[error("{0}")]
+    Handshake(#[from] HandshakeError),
+    #[error("the master is not ready: {0}")]
+    Later(String),
+    #[error("the master does not serve replicas: {0}")]
+    Refused(String),
+    #[error("{0}")]
+    Receive(#[from] ReceiveError),
+    #[error("{0}")]
+    Install(#[from] InstallError),
+    #[error(
+        "refused a full sync from {what} while this server holds {keys} keys: SLAVEOF by a client, or \
+         'replica-refuse-empty-master no', allows it"
+    )]
+    Unrelated { what: &'static str, keys: u64 },
+    #[error("{0}")]
+    Intake(#[from] IntakeError),
+    #[error("cannot apply the master's stream: {0}")]
+    Apply(#[from] ApplyError),
+    #[error("the server is going down")]
+    Stopped,
+}
+
+/// Follows a master until the link is ended for good.
+pub(super) async fn follow(replication: Rc<Replication>, link: Rc<MasterLink>) {
+    if let Some(site) = replication.site.upgrade() {
+        receive::discard_leftovers(&*site.storage(), &site.layout());
+    }
+    let mut backoff = Backoff::new();
+    let mut told = String::new();
+    while !link.ended.get() {
+        // A full sync, once it replaces the data set, is not broken off: see `Attempt::run`.
+        let mut attempt = Attempt { replication: &replication, link: &link };
+        let failed = attempt.run(&mut backoff).await;
+        if link.ended.get() {
+            return;
+        }
+        replication.link_changed(&link, LinkState::Connect);
+        link.transfer.set(None);
+        if let Err(error) = failed {
+            let text = error.to_string();
+            let (master, port) = (&link.address.host, link.address.port);
+            if text == told {
+                tracing::debug!(%master, port, reason = %text, "no link to the master");
+            } else {
+                tracing::warn!(%master, port, reason = %text, "no link to the master");
+                told = text;
+            }
+        }
+        tokio::select! {
+            () = tokio::time::sleep(backoff.next_delay(fastrand::f64())) => {}
+            () = link.stop.notified() => {}
+        }
+    }
+}
+
+struct Attempt<'a> {
+    replication: &'a Rc<Replication>,
+    link: &'a Rc<MasterLink>,
+}
+
+impl Attempt<'_> {
+    /// One connection, from its beginning to its end; `Ok` when the link was ended for good.
+    async fn run(&mut self, backoff: &mut Backoff) -> Result<(), Failed> {
+        let (mut wire, answer) = tokio::select! {
+            biased;
+            () = self.link.stop.notified() => return Ok(()),
+            greeted = self.greet() => greeted?,
+        };
+        match answer {
+            Answer::Later(text) => return Err(Failed::Later(text)),
+            Answer::Refused(text) => return Err(Failed::Refused(text)),
+            Answer::Continue(replid) => self.go_on(replid)?,
+            Answer::Full(at) => {
+                let received = tokio::select! {
+                    biased;
+                    () = self.link.stop.notified() => return Ok(()),
+                    received = self.receive(&mut wire, at) => received?,
+                };
+                // From here on it is one step: nothing else becomes of the data set until it is done.
+                let install = install::install(
+                    self.replication,
+                    self.link,
+                    received.path,
+                    at,
+                    received.db.unwrap_or(0),
+                );
+                receive::keeping_alive(&mut wire, install).await?;
+                if self.link.ended.get() {
+                    return Ok(());
+                }
+            }
+        }
+        backoff.reset();
+        self.link.transfer.set(None);
+        self.replication.link_changed(self.link, LinkState::Connected);
+        tracing::info!(
+            master = %self.link.address.host, port = self.link.address.port,
+            "following the master's stream"
+        );
+        self.stream(wire).await
+    }
+
+    /// Connects, introduces this server and asks to go on from the end of its log.
+    async fn greet(&self) -> Result<(Wire, Answer), Failed> {
+        let link = self.link;
+        self.replication.link_changed(link, LinkState::Connecting);
+        // The end of the log is what is asked from: nothing may be changing its name meanwhile.
+        self.replication.settled().await;
+        let site = self.replication.site.upgrade().ok_or(Failed::Stopped)?;
+        let settings = site.settings();
+        let mut wire =
+            Wire::connect(&link.address, &settings.source_address, settings.timeout).await?;
+        self.replication.link_changed(link, LinkState::Handshake);
+        let (mut handshake, first) = Handshake::begin(&settings.introduction);
+        wire.send(&first).await?;
+        loop {
+            let line = wire.line().await?;
+            link.heard_at.set(Some(Instant::now()));
+            match handshake.line(&line)? {
+                Next::Read => {}
+                Next::Ask => {
+                    let request = self.request().ok_or(Failed::Stopped)?;
+                    wire.send(&Handshake::ask(&request)).await?;
+                }
+                Next::Answered(answer) => return Ok((wire, answer)),
+            }
+        }
+    }
+
+    fn request(&self) -> Option<Request> {
+        let site = self.replication.site.upgrade()?;
+        let engine = site.engine().borrow();
+        let replid = self.replication.identity(&engine)?.replid;
+        Some(Request::Continue(Position { replid, offset: engine.offset() }))
+    }
+
+    /// The master goes on from where we are; its history may have a new name.
+    fn go_on(&self, replid: Option<ReplId>) -> Result<(), Failed> {
+        let site = self.replication.site.upgrade().ok_or(Failed::Stopped)?;
+        let mut engine = site.engine().borrow_mut();
+        let identity = self.replication.identity(&engine).ok_or(Failed::Stopped)?;
+        if let Some(replid) = replid.filter(|replid| *replid != identity.replid) {
+            tracing::info!(%replid, "the master's history has a new name");
+            let identity = identity.succeeded_by(replid, engine.offset());
+            self.replication.renew(&mut engine, identity);
+        }
+        Ok(())
+    }
+
+    async fn receive(&self, wire: &mut Wire, at: Position) -> Result<receive::Received, Failed> {
+        let link = self.link;
+        self.replication.link_changed(link, LinkState::Sync);
+        link.transfer.set(Some(super::link::Transfer::default()));
+        let site = self.replication.site.upgrade().ok_or(Failed::Stopped)?;
+        tracing::info!(replid = %at.replid, offset = %at.offset, "full sync: receiving a snapshot");
+        // Another name each time: an attempt given up may have a write under way.
+        let name = format!("{}{:08x}.rdb", receive::FILE_PREFIX, fastrand::u32(..));
+        let path = crashsafe::temporary_path(&site.layout().dir().join(name));
+        let received = receive::receive(self.replication, link, wire, path.clone()).await;
+        let result = received.map_err(Failed::from).and_then(|received| {
+            self.check_relation(at, received.contents.entries)?;
+            Ok(received)
+        });
+        if result.is_err() {
+            receive::discard(&*site.storage(), &path);
+        }
+        result
+    }
+
+    /// A master that has lost its data must not take ours with it.
+    fn check_relation(&self, at: Position, keys_offered: u64) -> Result<(), Failed> {
+        let site = self.replication.site.upgrade().ok_or(Failed::Stopped)?;
+        if self.link.by_command || !site.settings().refuse_empty_master {
+            return Ok(());
+        }
+        let engine = site.engine().borrow();
+        let keys = engine.keyspace.len() as u64;
+        let is_related = self.replication.identity(&engine).is_some_and(|identity| {
+            identity.replid == at.replid
+                || identity.former.is_some_and(|former| former.replid == at.replid)
+        });
+        let is_younger =
+            at.offset < engine.offset() && keys_offered.saturating_mul(KEYS_SHARE_MIN) < keys;
+        match (keys, is_related) {
+            (0, _) | (_, true) => Ok(()),
+            (keys, false) if keys_offered == 0 => {
+                Err(Failed::Unrelated { what: "an empty master", keys })
+            }
+            (keys, false) if is_younger => {
+                Err(Failed::Unrelated { what: "an unrelated younger master", keys })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Follows the stream: to the log as it arrives, to memory as it becomes safe.
+    async fn stream(&self, mut wire: Wire) -> Result<(), Failed> {
+        let (replication, link) = (self.replication, self.link);
+        let site = replication.site.upgrade().ok_or(Failed::Stopped)?;
+        let mut intake = Intake::new();
+        let mut ack_asked_at: Option<Offset> = None;
+        let mut acked: Option<(Instant, Offset)> = None;
+        loop {
+            let progress = replication.progress.notified();
+            let (more, applied) = self.apply(&*site)?;
+            let is_asked = ack_asked_at.is_some_and(|offset| applied >= offset);
+            let period = match acked {
+                Some((_, offset)) if offset == applied => ACK_PERIOD,
+                _ => ACK_PERIOD_BUSY,
+            };
+            if is_asked || acked.is_none_or(|(at, _)| at.elapsed() >= period) {
+                if is_asked {
+                    ack_asked_at = None;
+                }
+                acked = Some((Instant::now(), applied));
+                wire.send(&self.acknowledgement(&*site, applied)).await?;
+            }
+            if link.ended.get() {
+                return Ok(());
+            }
+            if more {
+                tokio::task::yield_now().await;
+                continue;
+            }
+            let wants_more = link.pending.borrow().len() < PENDING_LEN_MAX;
+            tokio::select! {
+                biased;
+                () = link.stop.notified() => return Ok(()),
+                read = wire.read_into(intake.buffer()), if wants_more => {
+                    Figures::add(&replication.figures.input_bytes, read? as u64);
+                    link.heard_at.set(Some(Instant::now()));
+                    let mut engine = site.engine().borrow_mut();
+                    while let Some(units) = intake.take()? {
+                        let asks = units.asks_for_ack;
+                        link.pending.borrow_mut().store(&mut engine, units);
+                        if asks {
+                            ack_asked_at = Some(engine.offset());
+                        }
+                    }
+                    drop(engine);
+                    site.commit_soon();
+                }
+                () = progress => {}
+                () = tokio::time::sleep(period) => {}
+            }
+        }
+    }
+
+    /// Applies what has become safe, a bounded part of it; whether there is more, and how far it is.
+    fn apply(&self, site: &dyn super::site::Site) -> Result<(bool, Offset), Failed> {
+        let read_only = site.settings().read_only;
+        let mut engine = site.engine().borrow_mut();
+        let mut pending = self.link.pending.borrow_mut();
+        if !read_only {
+            // A client's own write must come behind everything that is before it in the log.
+            if !pending.is_empty() {
+                pending.apply_all(&mut engine)?;
+            }
+            return Ok((false, safe_offset(&engine).min(pending.applied())));
+        }
+        let safe = safe_offset(&engine);
+        let before = pending.len();
+        let mut more = true;
+        while more && before - pending.len() < APPLY_LEN {
+            more = pending.apply_next(&mut engine, safe)?;
+        }
+        Ok((more, pending.applied()))
+    }
+
+    fn acknowledgement(&self, site: &dyn super::site::Site, applied: Offset) -> Vec<u8> {
+        let engine = site.engine().borrow();
+        let durable = engine.log.as_ref().map_or(Offset::ZERO, |log| log.durable_offset());
+        let (applied, durable) = (applied.to_string(), durable.min(engine.offset()).to_string());
+        let mut out = Vec::new();
+        let words: [&[u8]; 5] =
+            [b"REPLCONF", b"ACK", applied.as_bytes(), b"FACK", durable.as_bytes()];
+        let count = if engine.has_durable_log() { 5 } else { 3 };
+        push_command(&mut out, &words[..count]);
+        out
+    }
+}
+
+fn safe_offset(engine: &crate::engine::Engine) -> Offset {
+    engine.log.as_ref().map_or(Offset::ZERO, |log| log.shippable_offset())
+}

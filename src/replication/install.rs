@@ -1,0 +1,154 @@
+//! From one whole data set to another: the received snapshot takes the place of what was there.
+//!
+//! The order is: the manifest names the new snapshot durably, then memory is replaced. A process killed
+//! at any moment finds the old set or the new one, and never a part of either.
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::link::MasterLink;
+use super::psync::Position;
+use super::state::Replication;
+use crate::keyspace::Keyspace;
+use crate::log::{Head, Identity, Layout, LogError, LogMode, Writer};
+use crate::rdb::{Progress, RdbError, SnapshotFile, fill};
+use crate::storage::{Storage, crashsafe};
+
+/// Time before a snapshot that is in its place is loaded again after a failure.
+const LOAD_RETRY: Duration = Duration::from_secs(1);
+
+/// Why the old data set stays.
+#[derive(Debug, thiserror::Error)]
+pub enum InstallError {
+    /// The log could not be switched to the snapshot.
+    #[error("cannot put the master's snapshot in its place: {0}")]
+    Log(#[from] LogError),
+    /// There is no log: the server is going down.
+    #[error("installing was given up")]
+    Cancelled,
+}
+
+/// Replaces the data set by a received snapshot. Clients are told LOADING meanwhile.
+///
+/// # Errors
+/// The old data set is as it was, on disk and in memory.
+pub async fn install(
+    replication: &Replication,
+    link: &MasterLink,
+    snapshot: PathBuf,
+    at: Position,
+    db: u32,
+) -> Result<(), InstallError> {
+    let site = replication.site.upgrade().ok_or(InstallError::Cancelled)?;
+    replication.replicas.drop_all();
+    let head = Head { identity: Identity::new(at.replid), offset: at.offset, db };
+    let switched = {
+        let mut engine = site.engine().borrow_mut();
+        engine.guards.loading = true;
+        engine.cancel_snapshot();
+        let (report, switched) = oneshot::channel();
+        let (storage, clock) = (site.storage(), Arc::clone(&engine.clock));
+        let layout = site.layout();
+        let log = engine.log.as_mut().ok_or(InstallError::Cancelled)?;
+        log.enqueue(Box::new(move |writer| {
+            let now_ms = clock.unix_ms();
+            let result = switch(writer, &*storage, &layout, snapshot, head, now_ms);
+            // A failed switch leaves the log as it was, and is this caller's to report.
+            let _ = report.send(result);
+            match writer.failure() {
+                Some(reason) => Err(LogError::Latched { reason: reason.to_owned() }),
+                None => Ok(()),
+            }
+        }));
+        switched
+    };
+    site.commit_soon();
+    let path = match switched.await {
+        Ok(Ok(path)) => path,
+        Ok(Err(error)) => {
+            site.engine().borrow_mut().guards.loading = false;
+            return Err(error.into());
+        }
+        Err(_) => return Err(InstallError::Cancelled),
+    };
+    let (databases, seed) = {
+        let mut engine = site.engine().borrow_mut();
+        // The writer is on its way back from the log's thread.
+        engine.commit();
+        if let Some(log) = &mut engine.log {
+            log.restart_at(at.offset, db);
+        }
+        engine.set_stream_db(db as usize);
+        link.pending.borrow_mut().restart(at.offset, db as usize);
+        let (databases, seed) = (engine.keyspace.databases(), fastrand::u64(..));
+        let old = std::mem::replace(&mut engine.keyspace, Keyspace::new(databases, seed));
+        engine.replaced_keyspace();
+        // Freeing millions of entries takes its time.
+        tokio::task::spawn_blocking(move || drop(old));
+        (databases, seed)
+    };
+    replication.renewal_is_void();
+    let (storage, threads) = (site.storage(), site.settings().threads);
+    let loaded = loop {
+        let (storage, path) = (Arc::clone(&storage), path.clone());
+        let load = move || load(&*storage, &path, databases, seed, threads);
+        match tokio::task::spawn_blocking(load).await {
+            Ok(Ok(keyspace)) => break keyspace,
+            // It was whole a moment ago: the disk, or memory, may come back.
+            Ok(Err(error)) => tracing::error!(%error, "cannot load the master's snapshot"),
+            Err(_) => return Err(InstallError::Cancelled),
+        }
+        tokio::time::sleep(LOAD_RETRY).await;
+    };
+    let mut engine = site.engine().borrow_mut();
+    engine.keyspace = loaded;
+    engine.replaced_keyspace();
+    engine.dirty = 0;
+    engine.guards.loading = false;
+    let keys = engine.keyspace.len();
+    tracing::info!(keys, offset = %at.offset, replid = %at.replid, "the master's data set is loaded");
+    Ok(())
+}
+
+fn switch(
+    writer: &mut Writer,
+    storage: &dyn Storage,
+    layout: &Layout,
+    snapshot: PathBuf,
+    head: Head,
+    now_ms: u64,
+) -> Result<PathBuf, LogError> {
+    match writer.mode() {
+        LogMode::Durable => writer.install_base(&snapshot, head, now_ms),
+        LogMode::Backlog => {
+            let dump = layout.dump();
+            crashsafe::rename(storage, &snapshot, &dump).map_err(|source| LogError::Io {
+                action: "name",
+                path: dump.clone(),
+                source,
+            })?;
+            writer.restart_backlog(head, now_ms)?;
+            Ok(dump)
+        }
+    }
+}
+
+fn load(
+    storage: &dyn Storage,
+    path: &std::path::Path,
+    databases: usize,
+    seed: u64,
+    threads: usize,
+) -> Result<Keyspace, RdbError> {
+    let mapping = storage.map(path)?;
+    let file = SnapshotFile::open(mapping.bytes())?;
+    let mut keyspace = Keyspace::new(databases, seed);
+    let go_on = || ControlFlow::Continue(());
+    // What has expired stays until the master says so.
+    fill::fill(&mut keyspace, &file, threads, None, &Progress::new(), go_on)?;
+    Ok(keyspace)
+}
