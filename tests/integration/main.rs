@@ -17,4 +17,7 @@ mod interop_rdb;
 mod rdb_fixtures;
 #[cfg(feature = "interop")]
 mod redis_server;
+mod server;
+#[path = "../support/mod.rs"]
+mod support;
 mod tidy;
