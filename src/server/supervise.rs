@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -32,7 +32,35 @@ pub struct Stop {
     in_progress: Cell<bool>,
     aborted: Notify,
     /// For the thread that looks for a second signal.
-    stopping: Arc<AtomicBool>,
+    insistence: Arc<Insistence>,
+}
+
+/// What tells a second signal from the first one, which two listeners get at different times.
+#[derive(Debug, Default)]
+struct Insistence {
+    stopping: AtomicBool,
+    /// The stop under way was begun by SHUTDOWN: any signal is one more request.
+    by_command: AtomicBool,
+    /// Signals that came since the server last had no stop under way.
+    signals: AtomicUsize,
+}
+
+impl Insistence {
+    fn is_met(&self) -> bool {
+        let signals = self.signals.fetch_add(1, Ordering::SeqCst) + 1;
+        self.stopping.load(Ordering::SeqCst)
+            && (signals > 1 || self.by_command.load(Ordering::SeqCst))
+    }
+
+    fn begin(&self, by_command: bool) {
+        self.by_command.store(by_command, Ordering::SeqCst);
+        self.stopping.store(true, Ordering::SeqCst);
+    }
+
+    fn end(&self) {
+        self.stopping.store(false, Ordering::SeqCst);
+        self.signals.store(0, Ordering::SeqCst);
+    }
 }
 
 impl Stop {
@@ -66,7 +94,7 @@ impl Stop {
     }
 
     fn given_up(&self) {
-        self.stopping.store(false, Ordering::Relaxed);
+        self.insistence.end();
         self.in_progress.set(false);
         for waiting in self.waiting.take() {
             // A client that has left meanwhile need not be told.
@@ -104,10 +132,12 @@ impl Signals {
 /// Signals cannot be received.
 pub async fn until_stopped(node: &Rc<Node>) -> std::io::Result<ExitCode> {
     let mut signals = Signals::listen()?;
-    watch_for_second_signal(Arc::clone(&node.stop.stopping))?;
+    watch_for_second_signal(Arc::clone(&node.stop.insistence))?;
     loop {
-        let options = tokio::select! {
-            () = node.stop.wanted.notified() => node.stop.request.take().unwrap_or_default(),
+        let (by_command, options) = tokio::select! {
+            () = node.stop.wanted.notified() => {
+                (true, node.stop.request.take().unwrap_or_default())
+            }
             kind = signals.next() => {
                 let config = node.config.borrow();
                 let (name, options) = if kind == SignalKind::interrupt() {
@@ -116,11 +146,11 @@ pub async fn until_stopped(node: &Rc<Node>) -> std::io::Result<ExitCode> {
                     ("SIGTERM", config.shutdown_on_sigterm)
                 };
                 tracing::warn!("Received {name} scheduling shutdown...");
-                options
+                (false, options)
             }
         };
         node.stop.in_progress.set(true);
-        node.stop.stopping.store(true, Ordering::Relaxed);
+        node.stop.insistence.begin(by_command);
         tracing::warn!("User requested shutdown...");
         match finish(node, options).await {
             Ok(status) => return Ok(status),
@@ -133,13 +163,13 @@ pub async fn until_stopped(node: &Rc<Node>) -> std::io::Result<ExitCode> {
 }
 
 /// A second signal ends the process at once, even where the executor is in a long system call.
-fn watch_for_second_signal(stopping: Arc<AtomicBool>) -> std::io::Result<()> {
+fn watch_for_second_signal(insistence: Arc<Insistence>) -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     let watch = async move {
         let mut signals = Signals::listen()?;
         loop {
             signals.next().await;
-            if stopping.load(Ordering::Relaxed) {
+            if insistence.is_met() {
                 tracing::warn!("You insist... exiting now.");
                 std::process::exit(1);
             }

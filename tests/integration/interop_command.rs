@@ -75,6 +75,14 @@ fn command_info_is_what_redis_tells() {
     }
 }
 
+/// Whether a relative time is compared with one set before: the two servers run at different moments,
+/// so that equal requests may come out different.
+fn is_decided_by_a_millisecond(words: &[&[u8]]) -> bool {
+    let command = words.first().copied().unwrap_or_default();
+    (command.eq_ignore_ascii_case(b"EXPIRE") || command.eq_ignore_ascii_case(b"PEXPIRE"))
+        && words.iter().any(|w| w.eq_ignore_ascii_case(b"GT") || w.eq_ignore_ascii_case(b"LT"))
+}
+
 /// Whether two replies say the same: times may be told some milliseconds apart.
 fn agree(command: &[u8], ours: &[u8], theirs: &[u8]) -> bool {
     let number = |reply: &[u8]| -> Option<i64> {
@@ -107,6 +115,9 @@ fn random_commands_are_answered_as_redis_answers_them() {
             !matches!(spec.run, Run::Handler(_))
                 || matches!(spec.name, "scan" | "memory|usage" | "command|list" | "object|help")
         }) {
+            continue;
+        }
+        if is_decided_by_a_millisecond(&words) {
             continue;
         }
         runner.now_ms = unix_ms();

@@ -126,25 +126,11 @@ impl Client {
         self.try_command(args).unwrap_or_else(|e| panic!("{args:?}: {e}"))
     }
 
-    /// As [`command`](Self::command), with arguments of any bytes.
-    pub fn command_bytes(&mut self, args: &[&[u8]]) -> Value {
-        self.send_raw(&encode(args)).and_then(|()| self.read()).expect("a reply")
-    }
-
     /// A field of INFO.
     pub fn info(&mut self, field: &str) -> String {
         let text = self.command(&["INFO", "everything"]).text();
         let line = text.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
         line.unwrap_or_else(|| panic!("no {field} in INFO:\n{text}")).to_owned()
-    }
-
-    /// Sends bytes, closes the sending side and reads until the server closes.
-    pub fn exchange(mut self, bytes: &[u8]) -> Vec<u8> {
-        self.send_raw(bytes).expect("sent");
-        self.reader.get_ref().shutdown(std::net::Shutdown::Write).expect("shut down");
-        let mut answer = Vec::new();
-        self.reader.read_to_end(&mut answer).expect("an answer");
-        answer
     }
 
     /// Reads exactly so many bytes.

@@ -138,11 +138,6 @@ impl Server {
         self.launch();
     }
 
-    /// Changes the arguments for the next start.
-    pub fn set_args(&mut self, args: &[&str]) {
-        self.args = args.iter().map(|a| (*a).to_owned()).collect();
-    }
-
     /// The process id.
     pub fn pid(&self) -> u32 {
         self.child.as_ref().expect("a running server").id()
