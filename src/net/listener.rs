@@ -1,9 +1,12 @@
 //! Listeners: TCP on several addresses, and a unix socket.
 
+use std::cell::RefCell;
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
@@ -38,12 +41,51 @@ pub enum ListenError {
     },
 }
 
+/// What a listener on TCP is opened with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TcpOptions {
+    /// Length of the queue of connections not yet accepted.
+    pub backlog: i32,
+    /// Seconds of silence before the kernel probes a peer; 0: never.
+    pub keepalive_s: u64,
+}
+
 /// The accepting tasks; dropped, they stop and the unix socket's file goes.
 #[derive(Debug, Default)]
 pub struct Listeners {
-    tasks: Vec<JoinHandle<()>>,
-    addresses: Vec<SocketAddr>,
+    tcp: Vec<TcpDoor>,
+    unix: Option<JoinHandle<()>>,
     unix_path: Option<PathBuf>,
+}
+
+/// A listening socket that can be closed at once, while its task waits for connections.
+#[derive(Debug)]
+struct TcpDoor {
+    address: SocketAddr,
+    listener: Rc<RefCell<Option<TcpListener>>>,
+    task: JoinHandle<()>,
+}
+
+impl TcpDoor {
+    fn open(
+        network: &Rc<Network>,
+        address: SocketAddr,
+        options: TcpOptions,
+    ) -> Result<Self, ListenError> {
+        let failed = |source| ListenError::Tcp { address, source };
+        let listener = open_tcp(address, options.backlog).map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let listener = Rc::new(RefCell::new(Some(listener)));
+        let accept = accept_tcp(Rc::clone(network), Rc::clone(&listener), options.keepalive_s);
+        Ok(Self { address, listener, task: tokio::task::spawn_local(accept) })
+    }
+}
+
+impl Drop for TcpDoor {
+    fn drop(&mut self) {
+        self.listener.borrow_mut().take();
+        self.task.abort();
+    }
 }
 
 impl Listeners {
@@ -53,26 +95,29 @@ impl Listeners {
     }
 
     /// The bound TCP addresses, with the ports the system picked.
-    pub fn addresses(&self) -> &[SocketAddr] {
-        &self.addresses
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.tcp.iter().map(|door| door.address).collect()
     }
 
-    /// Listens on a TCP address. `backlog` is the length of the queue of connections not yet accepted,
-    /// `keepalive_s` the seconds of silence before the kernel probes a peer (0: never).
+    /// Listens on a TCP address; the one that is bound, with the port the system picked for 0.
+    ///
+    /// # Errors
+    /// The system's.
     pub fn bind_tcp(
         &mut self,
         network: &Rc<Network>,
         address: SocketAddr,
-        backlog: i32,
-        keepalive_s: u64,
+        options: TcpOptions,
     ) -> Result<SocketAddr, ListenError> {
-        let failed = |source| ListenError::Tcp { address, source };
-        let listener = open_tcp(address, backlog).map_err(failed)?;
-        let bound = listener.local_addr().map_err(failed)?;
-        self.addresses.push(bound);
-        let network = Rc::clone(network);
-        self.tasks.push(tokio::task::spawn_local(accept_tcp(network, listener, keepalive_s)));
+        let door = TcpDoor::open(network, address, options)?;
+        let bound = door.address;
+        self.tcp.push(door);
         Ok(bound)
+    }
+
+    /// Stops listening on TCP addresses, so that others can be bound in their place.
+    pub fn close_tcp(&mut self) {
+        self.tcp.clear();
     }
 
     /// Listens on a unix socket; a file left there by a dead server is replaced. `mode` are the
@@ -96,7 +141,7 @@ impl Listeners {
         }
         self.unix_path = Some(path.to_owned());
         let (network, path) = (Rc::clone(network), path.display().to_string());
-        self.tasks.push(tokio::task::spawn_local(async move {
+        self.unix = Some(tokio::task::spawn_local(async move {
             loop {
                 match listener.accept().await {
                     Ok((stream, _)) => {
@@ -116,10 +161,10 @@ impl Listeners {
 
     /// Stops accepting.
     pub fn close(&mut self) {
-        for task in self.tasks.drain(..) {
+        self.close_tcp();
+        if let Some(task) = self.unix.take() {
             task.abort();
         }
-        self.addresses.clear();
         if let Some(path) = self.unix_path.take() {
             // Nobody can connect to it any more; a leftover is replaced at the next start.
             let _ = std::fs::remove_file(path);
@@ -145,9 +190,18 @@ fn open_tcp(address: SocketAddr, backlog: i32) -> io::Result<TcpListener> {
     TcpListener::from_std(socket.into())
 }
 
-async fn accept_tcp(network: Rc<Network>, listener: TcpListener, keepalive_s: u64) {
+async fn accept_tcp(
+    network: Rc<Network>,
+    listener: Rc<RefCell<Option<TcpListener>>>,
+    keepalive_s: u64,
+) {
     loop {
-        match listener.accept().await {
+        let accepted = poll_fn(|cx| match &*listener.borrow() {
+            Some(listener) => listener.poll_accept(cx).map(Some),
+            None => Poll::Ready(None),
+        });
+        let Some(accepted) = accepted.await else { return };
+        match accepted {
             Ok((stream, remote)) => {
                 let socket = SockRef::from(&stream);
                 let keepalive = TcpKeepalive::new()

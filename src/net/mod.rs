@@ -11,5 +11,5 @@ mod shared;
 mod stream;
 
 pub use flusher::run as run_flusher;
-pub use listener::{ListenError, Listeners};
+pub use listener::{ListenError, Listeners, TcpOptions};
 pub use shared::Network;

@@ -1,5 +1,6 @@
 //! Start: take the directory, listen, load beside serving, open the log, serve, and end well.
 
+use std::cell::RefCell;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::rc::Rc;
@@ -10,7 +11,7 @@ use tokio::task::LocalSet;
 
 use super::config::{Config, Loaded};
 use super::logging::{LogHandle, LogRole};
-use super::node::Node;
+use super::node::{Node, Rebind};
 use super::snapshots::{BaseFigures, Purpose};
 use super::{cron, process, settings, supervise};
 use crate::base::{Clock, Offset, ReplId, SystemClock};
@@ -21,7 +22,7 @@ use crate::log::{
     Head, Identity, Layout, LockFile, LogError, Opening, PreparerThread, Recovery, SyncPolicy,
     TailPolicy, Writer, recover,
 };
-use crate::net::{ListenError, Listeners, Network};
+use crate::net::{ListenError, Listeners, Network, TcpOptions};
 use crate::rdb::{SnapshotFile, fill};
 use crate::storage::{OpenMode, RealDisk, Storage};
 
@@ -72,7 +73,8 @@ async fn serve(loaded: Loaded, log: LogHandle) -> Result<ExitCode, StartError> {
     let node = Node::new(engine, config, loaded.file, storage_of_node, Arc::clone(&flush), log);
     let network = Network::new(Rc::clone(&node) as Rc<dyn Service>, flush);
     tokio::task::spawn_local(crate::net::run_flusher(Rc::clone(&network)));
-    let mut listeners = listen(&node, &network)?;
+    let listeners = Rc::new(RefCell::new(listen(&node, &network)?));
+    node.rebind.replace(Some(rebind(&network, &listeners)));
 
     let data = load_beside(&node).await?;
     let _preparer = open_log(&node, lock, data)?;
@@ -82,32 +84,63 @@ async fn serve(loaded: Loaded, log: LogHandle) -> Result<ExitCode, StartError> {
     node.follow_configured_master();
     tracing::info!(
         "Ready to accept connections on {:?}: {} keys, offset {}",
-        listeners.addresses(),
+        listeners.borrow().addresses(),
         node.engine.borrow().keyspace.len(),
         node.engine.borrow().offset()
     );
     let status = supervise::until_stopped(&node).await?;
-    listeners.close();
+    listeners.borrow_mut().close();
     Ok(status)
 }
 
 fn listen(node: &Node, network: &Rc<Network>) -> Result<Listeners, StartError> {
     let config = node.config.borrow();
     let mut listeners = Listeners::new();
-    if config.port != 0 {
-        let backlog = i32::try_from(config.tcp_backlog).unwrap_or(i32::MAX);
-        for wanted in settings::listen_addresses(&config).map_err(StartError::Bind)? {
-            match listeners.bind_tcp(network, wanted.address, backlog, config.tcp_keepalive) {
-                Err(error) if wanted.optional => tracing::info!("{error}"),
-                bound => drop(bound?),
-            }
-        }
-    }
+    listen_tcp(&mut listeners, network, &config)?;
     if !config.unixsocket.is_empty() {
         let mode = (config.unixsocketperm != 0).then_some(config.unixsocketperm);
         listeners.bind_unix(network, config.unixsocket.as_ref(), mode)?;
     }
     Ok(listeners)
+}
+
+fn listen_tcp(
+    listeners: &mut Listeners,
+    network: &Rc<Network>,
+    config: &Config,
+) -> Result<(), StartError> {
+    if config.port == 0 {
+        return Ok(());
+    }
+    let options = TcpOptions {
+        backlog: i32::try_from(config.tcp_backlog).unwrap_or(i32::MAX),
+        keepalive_s: config.tcp_keepalive,
+    };
+    for wanted in settings::listen_addresses(config).map_err(StartError::Bind)? {
+        match listeners.bind_tcp(network, wanted.address, options) {
+            Err(error) if wanted.optional => tracing::info!("{error}"),
+            bound => drop(bound?),
+        }
+    }
+    Ok(())
+}
+
+/// Listens on other addresses at run time (CONFIG SET bind, port): all of them, or the old ones.
+fn rebind(network: &Rc<Network>, listeners: &Rc<RefCell<Listeners>>) -> Rebind {
+    let (network, listeners) = (Rc::clone(network), Rc::clone(listeners));
+    Box::new(move |before, after| {
+        let mut listeners = listeners.borrow_mut();
+        // An old address may cover a new one: they must go first.
+        listeners.close_tcp();
+        listen_tcp(&mut listeners, &network, after).map_err(|error| {
+            tracing::warn!("{error}");
+            listeners.close_tcp();
+            if let Err(error) = listen_tcp(&mut listeners, &network, before) {
+                tracing::error!("cannot listen on the old addresses again: {error}");
+            }
+            "Failed to bind to specified addresses.".to_owned()
+        })
+    })
 }
 
 /// What was loaded, and from where.
