@@ -13,7 +13,8 @@ use crate::base::{Clock, Offset};
 use crate::command::effects::{Effect, canonical};
 use crate::command::spec::Flags;
 use crate::command::{
-    self, Ctx, Effects, Events, Handler, HostCommand, Origin, Run, Settings, Spec, Table, Touched,
+    self, Aging, Ctx, Effects, Events, Handler, HostCommand, Origin, Run, Settings, Spec, Table,
+    Touched,
 };
 use crate::keyspace::{Garbage, Keyspace};
 use crate::log::Identity;
@@ -238,6 +239,7 @@ impl Engine {
     ) -> (usize, Flow) {
         self.turn_us = self.clock.monotonic_us();
         self.now_ms = self.clock.unix_ms();
+        self.age_new_entries();
         let mut needs = Ticket::NONE;
         let mut next = first;
         let mut prefetched = first;
@@ -260,6 +262,13 @@ impl Engine {
         session.out.seal(needs, self.gate.released());
         session.publish(self.now_ms, buffer.len());
         (next, flow)
+    }
+
+    /// Has entries that are made now begin as used now.
+    fn age_new_entries(&mut self) {
+        let aging = self.settings.aging;
+        let counts_uses = matches!(aging, Aging::Frequency { .. });
+        self.keyspace.set_access(aging.initial(self.now_ms), counts_uses);
     }
 
     /// Has the cache misses of several commands overlap: buckets first, then entries. Only a hint:
@@ -317,13 +326,6 @@ impl Engine {
                 Flow::Continue
             }
             Ok(spec) => self.call(host, session, spec, args, needs),
-            Err(_) if command::table::is_http(args) => {
-                tracing::warn!(
-                    client = session.id(),
-                    "a web page was made to send us requests: closing"
-                );
-                Flow::Close
-            }
             Err(refused) => {
                 self.refuse(host, session, refused);
                 Flow::Continue
@@ -347,8 +349,13 @@ impl Engine {
         session: &Session,
         args: &Args<'_>,
     ) -> Result<&'static Spec, Refused> {
-        let unknown =
-            |refusal: command::Refusal| Refused { spec: None, text: refusal.reply_text(args) };
+        let unknown = |refusal: command::Refusal| Refused {
+            spec: match refusal {
+                command::Refusal::Arity(spec) => Some(spec),
+                _ => None,
+            },
+            text: refusal.reply_text(args),
+        };
         let spec = self.table.resolve(args).map_err(unknown)?;
         let refuse = |text: Vec<u8>| Err(Refused { spec: Some(spec), text });
         if let Some(text) = self.guards.refusal(spec, session.authenticated) {

@@ -6,7 +6,8 @@ use super::commands::{
     info, memory, persistence, replication, shutdown,
 };
 use super::node::Node;
-use super::observers::{is_secret, latency_event};
+use super::observers::latency_event;
+use super::redact::is_secret;
 use crate::base::alloc;
 use crate::command::events::Events;
 use crate::command::spec::Flags;
@@ -128,14 +129,14 @@ impl Host for Node {
         let slow_us = u64::try_from(config.slowlog_log_slower_than);
         let is_slow = slow_us.is_ok_and(|slow_us| ran.took_us >= slow_us);
         if is_slow && !spec.flags.has(Flags::SKIP_SLOWLOG) {
-            observers.note_slow(spec, args, &ran, &session.card);
+            observers.note_slow(args, &ran, &session.card);
         }
         let threshold_ms = config.latency_monitor_threshold;
         observers.note_latency(latency_event(spec), ran.took_us, threshold_ms, ran.now_ms);
         let hidden = Flags::SKIP_MONITOR | Flags::ADMIN;
         if !observers.monitors.is_empty() && !spec.flags.has_any(hidden) {
             let peer = &session.card.peer;
-            let is_secret = |n| is_secret(spec, args, n);
+            let is_secret = |n| is_secret(args, n);
             let now_us = self.clock.unix_us();
             observers.monitors.feed(now_us, session.db, peer, args, is_secret);
         }

@@ -8,10 +8,11 @@ use super::commands::client_list::remote_address;
 use super::config::Config;
 use super::latency::LatencyMonitor;
 use super::monitors::Monitors;
+use super::redact::is_secret;
 use super::slowlog::SlowLog;
 use super::stats::{CommandStats, ErrorStats};
 use crate::command::spec::Flags;
-use crate::command::{HostCommand, Run, Spec, Table};
+use crate::command::{Spec, Table};
 use crate::engine::Ran;
 use crate::engine::session::Card;
 use crate::resp::Args;
@@ -86,10 +87,10 @@ impl Observers {
     }
 
     /// Records a command that was slow.
-    pub fn note_slow(&self, spec: &Spec, args: &Args<'_>, ran: &Ran, card: &Card) {
+    pub fn note_slow(&self, args: &Args<'_>, ran: &Ran, card: &Card) {
         let name = card.name.borrow();
         let address = remote_address(&card.peer);
-        let is_secret = |n| is_secret(spec, args, n);
+        let is_secret = |n| is_secret(args, n);
         let mut slowlog = self.slowlog.borrow_mut();
         slowlog.record(args, is_secret, ran.took_us, ran.now_ms / 1000, address, &name);
     }
@@ -114,43 +115,9 @@ pub fn latency_event(spec: &Spec) -> &'static str {
     if spec.flags.has(Flags::FAST) { "fast-command" } else { "command" }
 }
 
-/// Whether a command's argument must not be seen in the slow log or by monitors: passwords.
-pub fn is_secret(spec: &Spec, args: &Args<'_>, n: usize) -> bool {
-    match spec.run {
-        Run::Host(HostCommand::Auth) => n >= 1,
-        Run::Host(HostCommand::Hello) => {
-            let is_auth = |at: usize| args.get(at).is_some_and(|a| a.eq_ignore_ascii_case(b"auth"));
-            (n >= 3 && is_auth(n - 1)) || (n >= 4 && is_auth(n - 2))
-        }
-        Run::Host(HostCommand::ConfigSet) => {
-            let names = ["requirepass", "masterauth", "masteruser"];
-            let is_name =
-                |name: &[u8]| names.iter().any(|s| s.as_bytes().eq_ignore_ascii_case(name));
-            n >= 3 && n % 2 == 1 && args.get(n - 1).is_some_and(is_name)
-        }
-        _ => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::resp::args::OwnedArgs;
-
-    #[test]
-    fn passwords_are_secret() {
-        let table = Table::new();
-        let secret = |text: &str| -> Vec<usize> {
-            let args = OwnedArgs::from_slices(text.split(' ').map(str::as_bytes));
-            let args = args.as_args();
-            let spec = table.resolve(&args).unwrap();
-            (0..args.len()).filter(|&n| is_secret(spec, &args, n)).collect()
-        };
-        assert_eq!(secret("AUTH user pass"), [1, 2]);
-        assert_eq!(secret("hello 3 AUTH default pass setname x"), [3, 4]);
-        assert_eq!(secret("config set hz 10 requirepass a masterauth b"), [5, 7]);
-        assert_eq!(secret("set auth b"), [0_usize; 0]);
-    }
 
     #[test]
     fn every_command_has_a_number_of_its_own() {
