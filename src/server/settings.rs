@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::config::Config;
 use super::config::choices::{AppendFsync, LogSyncInline};
-use crate::command::Settings;
+use crate::command::{Aging, Settings};
 use crate::engine::InlineSync;
 use crate::engine::snapshot::SnapshotPlan;
 use crate::log::{Layout, LogOptions, SyncPolicy};
@@ -53,7 +53,18 @@ pub fn command_settings(config: &Config) -> Settings {
     Settings {
         lazyfree_lazy_expire: config.lazyfree_lazy_expire,
         bulk_len_max: config.proto_max_bulk_len,
+        aging: aging(config),
         ..Settings::default()
+    }
+}
+
+/// Whether keys carry the time of their last use or how often they are used.
+fn aging(config: &Config) -> Aging {
+    if config.maxmemory_policy.is_lfu() {
+        let decay_minutes = config.lfu_decay_time;
+        Aging::Frequency { log_factor: config.lfu_log_factor, decay_minutes }
+    } else {
+        Aging::Recency
     }
 }
 
