@@ -211,6 +211,7 @@ impl Reader {
                 }
             };
             let mut session = connection.session.borrow_mut();
+            session.card.blocked.set(None);
             session.out.reply.raw(&reply);
             let released = self.network.service.released();
             session.out.seal(Ticket::NONE, released);
@@ -222,6 +223,8 @@ impl Reader {
 
     fn drop_used(&mut self) {
         let used = self.parser.discard(&mut self.batch);
+        let left = self.buffer.len() - used;
+        self.connection.session.borrow().card.query_bytes.set(left);
         if used == self.buffer.len() {
             self.buffer.clear();
             if self.buffer.capacity() > CAPACITY_KEPT {

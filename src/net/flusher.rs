@@ -105,6 +105,7 @@ fn send(network: &Rc<Network>, connection: &Rc<Connection>, released: Ticket) ->
             }
         }
     }
+    session.card.output_bytes.set(session.out.pending_bytes());
     if session.out.is_gated() {
         if !connection.queued.replace(true) {
             network.gated.borrow_mut().push(Rc::clone(connection));
