@@ -25,7 +25,12 @@ pub fn pause(mut call: Call<'_>) -> Flow {
         return Flow::Continue;
     };
     let now_ms = call.engine.now_ms;
-    call.node.pauses.begin(mode, now_ms.saturating_add(timeout_ms), now_ms);
+    let until_ms = now_ms.saturating_add(timeout_ms);
+    if i64::try_from(until_ms).is_err() {
+        call.reply().error("ERR timeout is out of range");
+        return Flow::Continue;
+    }
+    call.node.pauses.begin(mode, until_ms, now_ms);
     call.engine.settings.expiry_paused = true;
     call.reply().ok();
     Flow::Continue

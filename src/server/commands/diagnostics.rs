@@ -8,6 +8,12 @@ use crate::server::slowlog::parse_count;
 /// `SLOWLOG GET [count]`
 pub fn slowlog_get(call: Call<'_>) -> Flow {
     let reply = &mut call.session.out.reply;
+    if call.args.len() > 3 {
+        let text = "unknown subcommand or wrong number of arguments for";
+        let name = &call.args[1];
+        reply.error([b"ERR ", text.as_bytes(), b" '", name, b"'. Try SLOWLOG HELP."].concat());
+        return Flow::Continue;
+    }
     match parse_count(call.args.get(2)) {
         Ok(count) => call.node.observers.slowlog.borrow().reply_get(count, reply),
         Err(text) => reply.error(text),
