@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::gate::Ticket;
 use crate::base::{Clock, Offset};
@@ -30,8 +30,12 @@ pub enum InlineSync {
 
 /// A sync slower than this, on average, is left to the log thread: probes must still be answered.
 const INLINE_SYNC_MAX: Duration = Duration::from_millis(2);
-/// Seconds between syncs under [`SyncPolicy::EverySec`].
-const SYNC_INTERVAL: Duration = Duration::from_secs(1);
+/// Under [`SyncPolicy::EverySec`]: no more than this much time's writes are lost with the machine.
+/// Once the oldest write that is not durable is as old, no other is acknowledged.
+const LOSS_MAX: Duration = Duration::from_secs(1);
+/// Under [`SyncPolicy::EverySec`]: a sync begins once the oldest write not on its way to the disk is
+/// as old. What is left of [`LOSS_MAX`] is the disk's.
+const SYNC_AFTER: Duration = Duration::from_millis(500);
 /// How long to wait between attempts to open a new segment after a failure.
 const MEND_INTERVAL: Duration = Duration::from_millis(200);
 
@@ -75,8 +79,10 @@ pub struct Committer {
     writer: Option<Box<Writer>>,
     log_thread: Worker<Job, Done>,
     sync_thread: Worker<SyncTask, SyncOutcome>,
-    sync_started: Option<Instant>,
-    last_sync: Instant,
+    /// When the oldest write that the sync under way is to make durable was made.
+    syncing_since_us: Option<u64>,
+    /// When the oldest write that no sync has been begun for was made.
+    unsynced_since_us: Option<u64>,
     policy: SyncPolicy,
     inline: InlineSync,
     sync_average: Duration,
@@ -117,7 +123,7 @@ impl LogStatus {
 #[derive(Debug)]
 struct Failure {
     reason: String,
-    next_try: Instant,
+    next_try_us: u64,
 }
 
 impl std::fmt::Debug for Committer {
@@ -194,8 +200,8 @@ impl Committer {
                 work(job, log_clock.as_ref())
             }),
             sync_thread: Worker::spawn("log-sync", wake, SyncTask::run),
-            sync_started: None,
-            last_sync: Instant::now(),
+            syncing_since_us: None,
+            unsynced_since_us: None,
             policy,
             inline,
             sync_average: Duration::ZERO,
@@ -302,18 +308,22 @@ impl Committer {
         if always && !self.sync_here(others_wait) {
             return self.hand_over();
         }
-        if !always && self.sync_is_late() {
-            // Writing on would let more than a second's worth depend on a sync that hangs.
-            return;
+        if self.policy == SyncPolicy::EverySec && self.is_at_risk_for(LOSS_MAX) {
+            // Whoever waits for this is answered once the disk has caught up.
+            return self.sync_if_due();
         }
         let Some(mut writer) = self.writer.take() else { return };
         let frames = self.take_head(writer.take_spare());
         self.given = self.appended;
-        let started = Instant::now();
+        let started_us = self.clock.monotonic_us();
         let now_ms = self.clock.unix_ms();
         let result = write(&mut writer, frames, always, now_ms);
         let ticket = Some(self.given);
-        self.finish(Done { writer, result, ticket, synced: always, took: started.elapsed() });
+        if !always {
+            self.unsynced_since_us.get_or_insert(started_us);
+        }
+        let took = self.since(started_us);
+        self.finish(Done { writer, result, ticket, synced: always, took });
         if !always {
             self.sync_if_due();
         }
@@ -347,7 +357,7 @@ impl Committer {
         if self.failure.is_none()
             && let Some(mut writer) = self.writer.take()
         {
-            let started = Instant::now();
+            let started_us = self.clock.monotonic_us();
             let frames = self.take_head(writer.take_spare());
             self.given = self.appended;
             let result = if frames.is_empty() {
@@ -356,7 +366,8 @@ impl Committer {
                 write(&mut writer, frames, true, self.clock.unix_ms())
             };
             let ticket = Some(self.given);
-            self.finish(Done { writer, result, ticket, synced: true, took: started.elapsed() });
+            let took = self.since(started_us);
+            self.finish(Done { writer, result, ticket, synced: true, took });
         }
         match (&self.failure, &mut self.writer) {
             (None, Some(writer)) => Ok(writer),
@@ -454,7 +465,7 @@ impl Committer {
         {
             self.finish(done);
         }
-        if self.sync_started.is_some()
+        if self.syncing_since_us.is_some()
             && let Ok(synced) = self.sync_thread.done.recv()
         {
             self.finish_sync(synced);
@@ -479,7 +490,9 @@ impl Committer {
                 self.released = self.released.max(ticket.unwrap_or(Ticket::NONE));
                 if synced {
                     self.sync_average = (self.sync_average * 7 + took) / 8;
-                    self.last_sync = Instant::now();
+                }
+                if !writer.has_unsynced() {
+                    self.unsynced_since_us = None;
                 }
             }
             Err(error) => self.fail(&error),
@@ -491,41 +504,54 @@ impl Committer {
         if self.failure.is_none() {
             tracing::error!(%error, "the log cannot be written: writes are refused until it can");
         }
-        let next_try = Instant::now() + MEND_INTERVAL;
-        self.failure = Some(Failure { reason: error.to_string(), next_try });
+        let next_try_us = self.clock.monotonic_us() + MEND_INTERVAL.as_micros() as u64;
+        self.failure = Some(Failure { reason: error.to_string(), next_try_us });
     }
 
     fn finish_sync(&mut self, synced: SyncOutcome) {
-        self.sync_started = None;
-        let Some(writer) = &mut self.writer else { return };
+        let since_us = self.syncing_since_us.take();
+        let Some(writer) = &mut self.writer else {
+            // The log thread has it: its work ends in a sync of its own, or in a failure.
+            self.unsynced_since_us = since_us.or(self.unsynced_since_us);
+            return;
+        };
         match writer.synced(synced) {
             Ok(durable) => self.durable = durable,
             Err(error) => self.fail(&error),
         }
     }
 
-    fn sync_is_late(&self) -> bool {
-        self.sync_started.is_some_and(|started| started.elapsed() > SYNC_INTERVAL)
+    /// Whether a write that is not durable yet was made at least `age` ago.
+    fn is_at_risk_for(&self, age: Duration) -> bool {
+        let oldest_us = self.syncing_since_us.or(self.unsynced_since_us);
+        oldest_us.is_some_and(|oldest_us| self.since(oldest_us) >= age)
+    }
+
+    fn since(&self, earlier_us: u64) -> Duration {
+        Duration::from_micros(self.clock.monotonic_us().saturating_sub(earlier_us))
     }
 
     fn sync_if_due(&mut self) {
+        let Some(since_us) = self.unsynced_since_us else { return };
         if self.policy != SyncPolicy::EverySec
-            || self.sync_started.is_some()
-            || self.durable == self.written
-            || self.last_sync.elapsed() < SYNC_INTERVAL
+            || self.syncing_since_us.is_some()
+            || self.since(since_us) < SYNC_AFTER
         {
             return;
         }
-        let Some(task) = self.writer.as_mut().and_then(|writer| writer.sync_task()) else { return };
-        self.sync_started = Some(Instant::now());
-        self.last_sync = Instant::now();
-        self.sync_thread.give(task);
+        let Some(writer) = &self.writer else { return };
+        self.unsynced_since_us = None;
+        if let Some(task) = writer.sync_task() {
+            self.syncing_since_us = Some(since_us);
+            self.sync_thread.give(task);
+        }
     }
 
     fn mend_if_due(&mut self) {
-        let due = self.failure.as_ref().is_some_and(|f| f.next_try <= Instant::now());
+        let now_us = self.clock.monotonic_us();
+        let due = self.failure.as_ref().is_some_and(|f| f.next_try_us <= now_us);
         if due
-            && self.sync_started.is_none()
+            && self.syncing_since_us.is_none()
             && let Some(writer) = self.writer.take()
         {
             self.log_thread.give(Job { writer, work: Work::Mend });
@@ -558,7 +584,7 @@ fn write(
 
 fn work(job: Job, clock: &dyn Clock) -> Done {
     let Job { mut writer, work } = job;
-    let started = Instant::now();
+    let started_us = clock.monotonic_us();
     let (result, ticket, synced) = match work {
         Work::Commit { frames, ticket } => {
             (write(&mut writer, frames, true, clock.unix_ms()), Some(ticket), true)
@@ -566,5 +592,6 @@ fn work(job: Job, clock: &dyn Clock) -> Done {
         Work::Mend => (writer.mend(clock.unix_ms()), None, false),
         Work::Task(task) => (task(&mut writer), None, false),
     };
-    Done { writer, result, ticket, synced, took: started.elapsed() }
+    let took = Duration::from_micros(clock.monotonic_us().saturating_sub(started_us));
+    Done { writer, result, ticket, synced, took }
 }

@@ -7,9 +7,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::apply::{Applier, ApplyError};
 use super::executor::Engine;
-use crate::base::Offset;
+use crate::base::{Offset, ReplId};
 use crate::command::Origin;
-use crate::log::{Base, BaseKind, ForeignCommands, Layout, LogError, Record, Recovery, Replay};
+use crate::log::{
+    Base, BaseKind, ForeignCommands, Head, Identity, Layout, LogError, Record, Recovery, Replay,
+};
 use crate::rdb::{Progress, RdbError, SnapshotFile, StreamPosition, fill};
 use crate::storage::{OpenMode, Storage};
 
@@ -155,4 +157,19 @@ pub struct LoadSummary {
     pub stream_db: usize,
     /// Commands replayed.
     pub commands: u64,
+}
+
+/// Where the log goes on: under the recovered identity, unless others may have seen what is lost. Then,
+/// and when there is none, it goes on under `new_id`.
+pub fn head_after(recovery: Option<&Recovery>, summary: &LoadSummary, new_id: ReplId) -> Head {
+    let db = summary.stream_db as u32;
+    let Some(end) = recovery.and_then(|recovery| recovery.head) else {
+        return Head { identity: Identity::new(new_id), offset: Offset::ZERO, db };
+    };
+    let identity = match recovery {
+        Some(recovery) if recovery.has_foreign_writes() => Identity::new(new_id),
+        Some(recovery) if recovery.needs_new_id() => end.identity.succeeded_by(new_id, end.offset),
+        _ => end.identity,
+    };
+    Head { identity, offset: end.offset, db }
 }

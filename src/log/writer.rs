@@ -14,6 +14,7 @@ mod roll;
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub use self::open::Opening;
@@ -114,17 +115,20 @@ struct Queued {
 struct SegmentFile {
     file: Latched,
     syncing: Mutex<()>,
+    /// Set once a sync has failed: what was not durable then may be gone although it can be read.
+    distrusted: AtomicBool,
 }
 
 impl SegmentFile {
     fn new(file: Arc<dyn File>) -> Arc<Self> {
-        Arc::new(Self { file: Latched::new(file), syncing: Mutex::new(()) })
+        let (file, syncing) = (Latched::new(file), Mutex::new(()));
+        Arc::new(Self { file, syncing, distrusted: AtomicBool::new(false) })
     }
 
     fn sync(&self) -> std::io::Result<()> {
         // The mutex guards no data; a panic of another holder changes nothing here.
         let _one_at_a_time = self.syncing.lock().unwrap_or_else(PoisonError::into_inner);
-        self.file.sync_data()
+        self.noting_failure(self.file.sync_data())
     }
 
     fn trim(&self, len: u64) -> std::io::Result<()> {
@@ -132,7 +136,13 @@ impl SegmentFile {
         if self.file.len()? != len {
             self.file.set_len(len)?;
         }
-        self.file.sync_all()
+        self.noting_failure(self.file.sync_all())
+    }
+
+    fn noting_failure(&self, synced: std::io::Result<()>) -> std::io::Result<()> {
+        // Of two failures that race one is enough: the flag never goes back.
+        self.distrusted.fetch_or(synced.is_err(), Ordering::Relaxed);
+        synced
     }
 }
 
@@ -204,7 +214,7 @@ impl Writer {
     /// Makes everything written durable and returns the durable offset.
     pub fn sync(&mut self) -> Result<Offset, LogError> {
         self.check()?;
-        if self.files.mode == LogMode::Durable && self.active.synced_len < self.active.position {
+        if self.has_unsynced() {
             let synced = self.active.file.sync().map_err(LogError::io("sync", &self.active.path));
             self.note_failure(synced)?;
             self.release(self.active.position, self.written);
@@ -212,11 +222,14 @@ impl Writer {
         Ok(self.durable)
     }
 
+    /// Whether something written is not durable yet, though it should be some day.
+    pub fn has_unsynced(&self) -> bool {
+        self.files.mode == LogMode::Durable && self.active.synced_len < self.active.position
+    }
+
     /// A sync for another thread to run, or `None` when everything written is durable.
     pub fn sync_task(&self) -> Option<SyncTask> {
-        let due = self.failure.is_none()
-            && self.files.mode == LogMode::Durable
-            && self.active.synced_len < self.active.position;
+        let due = self.failure.is_none() && self.has_unsynced();
         due.then(|| SyncTask {
             file: Arc::clone(&self.active.file),
             path: self.active.path.clone(),

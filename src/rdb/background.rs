@@ -8,6 +8,7 @@
 //! The file gets its end only if as many entries came as the databases held at the cut: a walk given
 //! up half-way leaves no file that could be taken for a whole one.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -20,7 +21,7 @@ use super::header::{DatabaseSize, Header};
 use super::snapshot::{Progress, SnapshotFile};
 use super::writer::{SnapshotWriter, Written};
 use crate::keyspace::{Entry, WalkSink};
-use crate::storage::{OpenMode, Storage};
+use crate::storage::{File, OpenMode, Storage};
 
 /// Blocks that may wait for the thread.
 const QUEUE_LEN: usize = 4;
@@ -62,8 +63,8 @@ pub struct SnapshotTask {
     shared: Arc<Shared>,
 }
 
-/// Begins a snapshot in the file `path`, created or cut to nothing; it is a temporary name. The sink
-/// is for [`Keyspace::begin_walk`](crate::keyspace::Keyspace::begin_walk), which also tells it the sizes
+/// Begins a snapshot in the new file `path`, a temporary name; a file left there by an earlier snapshot
+/// is removed, and its thread, should it still be at work, goes on in the nameless file. The sink is for [`Keyspace::begin_walk`](crate::keyspace::Keyspace::begin_walk), which also tells it the sizes
 /// of the databases: those in `header` are ignored.
 pub fn start(
     storage: Arc<dyn Storage>,
@@ -72,12 +73,18 @@ pub fn start(
     compress: bool,
 ) -> Result<(SnapshotSink, SnapshotTask), RdbError> {
     header.databases.clear();
+    match storage.remove(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+        _ => {}
+    }
+    let file = storage.open(path, OpenMode::CreateNew)?;
     let shared = Arc::new(Shared::default());
     let (sender, receiver) = sync_channel(QUEUE_LEN);
     let (spare_sender, spare) = channel();
     let worker = Worker {
         storage,
         path: path.to_path_buf(),
+        file,
         compress,
         receiver,
         spare: spare_sender,
@@ -180,6 +187,7 @@ impl Drop for SnapshotSink {
 struct Worker {
     storage: Arc<dyn Storage>,
     path: PathBuf,
+    file: Arc<dyn File>,
     compress: bool,
     receiver: Receiver<Message>,
     spare: Sender<BlockBuilder>,
@@ -200,11 +208,10 @@ impl Worker {
     }
 
     fn write(&self) -> Result<Written, RdbError> {
-        let file = self.storage.open(&self.path, OpenMode::Truncate)?;
         let Ok(Message::Header(header)) = self.receiver.recv() else {
             return Err(RdbError::Stopped);
         };
-        let mut writer = SnapshotWriter::begin(file, &header, self.compress)?;
+        let mut writer = SnapshotWriter::begin(Arc::clone(&self.file), &header, self.compress)?;
         drop(header);
         loop {
             match self.receiver.recv() {

@@ -15,12 +15,12 @@ use super::node::{Node, Rebind};
 use super::snapshots::{BaseFigures, Purpose};
 use super::{cron, process, settings, supervise};
 use crate::base::{Clock, Offset, ReplId, SystemClock};
-use crate::engine::recover::{LoadError, LoadProgress, LoadSummary, load};
+use crate::engine::recover::{LoadError, LoadProgress, LoadSummary, head_after, load};
 use crate::engine::{Committer, Engine, Service};
 use crate::keyspace::Keyspace;
 use crate::log::{
-    Head, Identity, Layout, LockFile, LogError, Opening, PreparerThread, Recovery, SyncPolicy,
-    TailPolicy, Writer, recover,
+    Head, Layout, LockFile, LogError, Opening, PreparerThread, Recovery, SyncPolicy, TailPolicy,
+    Writer, recover,
 };
 use crate::net::{ListenError, Listeners, Network, TcpOptions};
 use crate::rdb::{SnapshotFile, fill};
@@ -242,7 +242,8 @@ fn open_log(node: &Node, lock: LockFile, data: Data) -> Result<PreparerThread, S
         lock,
         policy,
     };
-    let head = head_after(recovery.as_ref(), &summary);
+    let new_id = ReplId::from_random(std::array::from_fn(|_| fastrand::u8(..)));
+    let head = head_after(recovery.as_ref(), &summary, new_id);
     let writer = match &recovery {
         Some(recovery) => opening.durable(recovery, head, now_ms)?,
         None => opening.backlog(head, now_ms)?,
@@ -281,21 +282,6 @@ fn committer(
         Arc::clone(&node.clock),
         Arc::new(move || wake.notify_one()),
     )
-}
-
-/// Where the log goes on: under the recovered identity, unless others may have seen what is lost.
-fn head_after(recovery: Option<&Recovery>, summary: &LoadSummary) -> Head {
-    let id = ReplId::from_random(std::array::from_fn(|_| fastrand::u8(..)));
-    let db = summary.stream_db as u32;
-    let Some(end) = recovery.and_then(|recovery| recovery.head) else {
-        return Head { identity: Identity::new(id), offset: Offset::ZERO, db };
-    };
-    let identity = match recovery {
-        Some(recovery) if recovery.has_foreign_writes() => Identity::new(id),
-        Some(recovery) if recovery.needs_new_id() => end.identity.succeeded_by(id, end.offset),
-        _ => end.identity,
-    };
-    Head { identity, offset: end.offset, db }
 }
 
 fn base_figures(node: &Node, recovery: Option<&Recovery>) -> BaseFigures {

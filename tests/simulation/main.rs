@@ -1,6 +1,8 @@
 //! Tests on the simulated disk: see tests/README.md.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
 
+mod engine;
+mod engine_rig;
 mod log;
 mod log_base;
 mod log_rig;

@@ -625,3 +625,31 @@ fn replay_and_recovery_agree_when_a_file_shrinks_between_them() {
     };
     assert_eq!(damaged_at(result).0, at);
 }
+
+/// A failed write takes nothing from the writes before it, wherever the process dies while the log moves
+/// to a new segment.
+#[test]
+fn a_process_that_dies_while_it_moves_to_a_new_segment_has_lost_nothing() {
+    let mut mended_at = None;
+    for calls in 0..60 {
+        let mut rig = Rig::new(1);
+        rig.policy = SyncPolicy::EverySec;
+        let mut started = rig.start().unwrap();
+        let all = commands(5);
+        for command in &all[..4] {
+            write(&mut started.writer, command, false).unwrap();
+        }
+        rig.disk.fail_write(0);
+        write(&mut started.writer, &all[4], false).unwrap_err();
+        rig.disk.stop_after(calls);
+        if started.writer.mend(rig.now_ms).is_ok() {
+            mended_at.get_or_insert(calls);
+        }
+        drop(started);
+        rig.disk.kill();
+        let (_, found) = rig.look().unwrap();
+        assert!(found.len() >= 4, "killed after {calls} calls: {} are left", found.len());
+        assert_eq!(found, applied(&all[..found.len()]));
+    }
+    assert!(mended_at.is_some_and(|calls| calls > 5), "it never died on the way");
+}

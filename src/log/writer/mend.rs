@@ -1,5 +1,7 @@
 //! Going on after a failed write or sync: what is not durable moves to a new segment.
 
+use std::sync::atomic::Ordering;
+
 use super::{Active, Head, LogMode, Writer};
 use crate::log::LogError;
 use crate::log::segment::SegmentInfo;
@@ -20,8 +22,15 @@ impl Writer {
         if self.failure.is_none() {
             return Ok(());
         }
-        let (active, info) = self.rewrite_queue(now_ms)?;
-        self.take_over(&info)?;
+        let moved = self.rewrite_queue(now_ms).and_then(|(active, info)| {
+            self.take_over(&info)?;
+            Ok((active, info))
+        });
+        if moved.is_err() {
+            // The next attempt writes them into another file.
+            self.queue.iter_mut().for_each(|queued| queued.position = None);
+        }
+        let (active, info) = moved?;
         self.enter(active, info);
         self.written = self.end;
         self.failure = None;
@@ -33,7 +42,7 @@ impl Writer {
     /// Writes what is not durable into a new segment. What the old one holds stays as it is, but for
     /// its filler, whose room may be needed: should the process die now, it has lost nothing.
     fn rewrite_queue(&mut self, now_ms: u64) -> Result<(Active, SegmentInfo), LogError> {
-        self.cut_old(self.active.position)?;
+        self.keep_written()?;
         let db = self.queue.front().map_or(self.db, |q| q.buffer.db_at_start());
         let head = Head { identity: self.identity, offset: self.durable, db };
         let (mut active, info) = self.files.create_segment(head, now_ms)?;
@@ -50,9 +59,6 @@ impl Writer {
             }
         };
         if let Err(source) = write_all() {
-            for queued in &mut self.queue {
-                queued.position = None;
-            }
             // Nothing names it yet, and its room may be needed. What cannot be removed now is removed
             // at the next start.
             self.files.storage.remove(&info.path).ok();
@@ -61,28 +67,40 @@ impl Writer {
         Ok((active, info))
     }
 
+    /// Cuts the old segment behind what was written to it. Unless one of its syncs had failed, all of
+    /// that is durable then and stays there: a failed write says nothing about the ones before it.
+    fn keep_written(&mut self) -> Result<(), LogError> {
+        let kept = self.active.file.noting_failure(self.cut_old(self.active.position));
+        kept.map_err(LogError::io("cut", &self.active.path))?;
+        let is_distrusted = self.active.file.distrusted.load(Ordering::Relaxed);
+        if self.files.mode == LogMode::Durable && !is_distrusted {
+            self.release(self.active.position, self.written);
+        }
+        Ok(())
+    }
+
     /// Ends the old segment where the new one begins, and puts the new one into the manifest.
+    ///
+    /// After a failed sync that takes from the old one what it has and the new one has too, for no
+    /// server may see it twice; a process that dies before the manifest names the new one leaves the
+    /// unsynced bytes in neither, as a lost machine would.
     fn take_over(&mut self, info: &SegmentInfo) -> Result<(), LogError> {
         if let Err(error) = self.cut_old(self.active.synced_len) {
             self.files.storage.remove(&info.path).ok();
-            return Err(error);
+            return Err(LogError::io("cut", &self.active.path)(error));
         }
         self.files.list_segment(info)
     }
 
-    fn cut_old(&self, len: u64) -> Result<(), LogError> {
+    fn cut_old(&self, len: u64) -> std::io::Result<()> {
         if self.files.mode == LogMode::Backlog {
             return Ok(());
         }
-        let path = &self.active.path;
-        let cut = || {
-            let file = self.files.storage.open(path, OpenMode::Write)?;
-            if file.len()? > len {
-                file.set_len(len)?;
-            }
-            // Also where it is as short already: the sync that should have said so may have failed.
-            file.sync_all()
-        };
-        cut().map_err(LogError::io("cut", path))
+        let file = self.files.storage.open(&self.active.path, OpenMode::Write)?;
+        if file.len()? > len {
+            file.set_len(len)?;
+        }
+        // Also where it is as short already: the sync that should have said so may have failed.
+        file.sync_all()
     }
 }

@@ -19,7 +19,7 @@ mod names;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use self::inode::Inode;
 use self::names::{Names, Node, normal};
@@ -32,6 +32,8 @@ const WRITE_BACK_EVERY: u32 = 8;
 #[derive(Clone, Debug)]
 pub struct SimDisk {
     state: Arc<Mutex<State>>,
+    /// Wakes the syncs that are held.
+    let_go: Arc<Condvar>,
 }
 
 #[derive(Debug)]
@@ -49,6 +51,7 @@ struct State {
     calls: u64,
     stop_at: Option<u64>,
     stopped: bool,
+    syncs_held: bool,
     syncs_until_failure: Option<u64>,
     writes_until_failure: Option<u64>,
     capacity: Option<u64>,
@@ -70,12 +73,13 @@ impl SimDisk {
             calls: 0,
             stop_at: None,
             stopped: false,
+            syncs_held: false,
             syncs_until_failure: None,
             writes_until_failure: None,
             capacity: None,
             short_io: false,
         };
-        Self { state: Arc::new(Mutex::new(state)) }
+        Self { state: Arc::new(Mutex::new(state)), let_go: Arc::default() }
     }
 
     /// The power fails and comes back: unsynced bytes and names survive or not, handles and locks are
@@ -102,6 +106,20 @@ impl SimDisk {
     pub fn stop_after(&self, calls: u64) {
         let mut state = self.locked();
         state.stop_at = Some(state.calls + calls);
+    }
+
+    /// Fails every call from here on, held syncs included, until [`SimDisk::power_cut`] or
+    /// [`SimDisk::kill`]: what the process still does reaches nothing.
+    pub fn stop(&self) {
+        self.locked().stopped = true;
+        self.let_go.notify_all();
+    }
+
+    /// Has file syncs wait, as on a disk that hangs, until this is called again with `false` or the
+    /// disk stops.
+    pub fn hold_syncs(&self, hold: bool) {
+        self.locked().syncs_held = hold;
+        self.let_go.notify_all();
     }
 
     /// Whether the moment of [`SimDisk::stop_after`] has come.
@@ -167,7 +185,20 @@ impl SimDisk {
 
     /// Runs a changing call, unless the disk has stopped or stops at it.
     fn change<T>(&self, act: impl FnOnce(&mut State) -> io::Result<T>) -> io::Result<T> {
-        let mut state = self.locked();
+        Self::change_locked(self.locked(), act)
+    }
+
+    /// As [`change`](Self::change), for a sync: one that is held waits first.
+    fn sync<T>(&self, act: impl FnOnce(&mut State) -> io::Result<T>) -> io::Result<T> {
+        let held = |state: &mut State| state.syncs_held && !state.stopped;
+        let state = self.let_go.wait_while(self.locked(), held);
+        Self::change_locked(state.unwrap_or_else(PoisonError::into_inner), act)
+    }
+
+    fn change_locked<T>(
+        mut state: MutexGuard<'_, State>,
+        act: impl FnOnce(&mut State) -> io::Result<T>,
+    ) -> io::Result<T> {
         state.check_running()?;
         if state.stop_at == Some(state.calls) {
             state.stopped = true;
@@ -222,6 +253,7 @@ impl State {
         self.locks.clear();
         self.stop_at = None;
         self.stopped = false;
+        self.syncs_held = false;
         self.syncs_until_failure = None;
         self.writes_until_failure = None;
         self.capacity = None;
@@ -373,7 +405,7 @@ impl File for SimFile {
 
     fn sync_all(&self) -> io::Result<()> {
         // A file open for reading only can be synced too.
-        self.disk.change(|state| {
+        self.disk.sync(|state| {
             self.check(state)?;
             state.sync(self.inode)
         })

@@ -1,0 +1,447 @@
+//! Random lives of a whole server on a disk that fails: what clients were told holds.
+//!
+//! Clients write rising numbers, some of them in transactions, and read each other's; a model keeps
+//! what each was told. After each death the next start must find a state that the server went
+//! through: all clients' writes up to one moment, no transaction in half, and that moment not before
+//! anything a client has seen, be it the answer to its own write or another's value.
+//!
+//! Under `everysec` a machine that is lost takes what was not synced, a second's worth at most. So does
+//! a process that dies while the log moves away from a file whose sync has failed; no other death of a
+//! process takes anything.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use vellum::engine::{InlineSync, Session};
+use vellum::log::SyncPolicy;
+use vellum::resp::encode::push_command;
+
+use crate::engine_rig::{Machine, Server, session};
+
+/// Seeds a run tries; the first failing one is named.
+const SEEDS: u64 = 2000;
+const LIVES: usize = 3;
+const CLIENTS: usize = 6;
+/// What `everysec` may lose, in milliseconds.
+const LOSS_MAX_MS: u64 = 1000;
+/// Rounds in which a process without misfortune gets everything done.
+const PATIENCE: usize = 100_000;
+
+/// A write that the server has taken.
+#[derive(Clone, Copy, Debug)]
+struct Write {
+    /// Its place among all writes of all clients.
+    place: u64,
+    /// It set the second key too, in one transaction.
+    pair: bool,
+}
+
+/// What a client waits for.
+#[derive(Clone, Copy, Debug)]
+enum Expected {
+    /// `+OK` of this write.
+    Written(u64),
+    /// The end of a transaction that is this write.
+    Exec(u64),
+    /// `+OK` or `+QUEUED`, which say nothing.
+    Noise,
+    /// Another client's number.
+    Value(usize),
+    /// A refusal.
+    Refused,
+}
+
+struct Client {
+    session: Session,
+    /// The writes taken, by number.
+    writes: BTreeMap<u64, Write>,
+    /// Numbers told to be written, with the time of the answer.
+    told: Vec<(u64, u64)>,
+    /// The largest number of this client that anybody has read.
+    seen: u64,
+    next: u64,
+    waiting: VecDeque<Expected>,
+    received: Vec<u8>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts {
+    told: usize,
+    read: usize,
+    refused: usize,
+    pairs: usize,
+    lost: usize,
+    snapshots: usize,
+    mended: usize,
+    lost_told: usize,
+}
+
+struct World {
+    machine: Machine,
+    rng: fastrand::Rng,
+    clients: Vec<Client>,
+    next_place: u64,
+    /// The log is out of order, and it was a sync that failed.
+    sync_failed: bool,
+    counts: Counts,
+}
+
+fn key(client: usize) -> String {
+    format!("c{client}")
+}
+
+fn pair_key(client: usize) -> String {
+    format!("d{client}")
+}
+
+impl World {
+    fn new(seed: u64) -> Self {
+        let mut rng = fastrand::Rng::with_seed(seed ^ 0xc11e);
+        let mut machine = Machine::new(seed);
+        if seed.is_multiple_of(3) {
+            machine.options.fill_len_first = 0;
+        }
+        machine.inline = match rng.u8(..3) {
+            0 => InlineSync::Yes,
+            1 => InlineSync::No,
+            _ => InlineSync::Auto,
+        };
+        let client = |number: usize| Client {
+            session: session(number as u64),
+            writes: BTreeMap::new(),
+            told: Vec::new(),
+            seen: 0,
+            next: 1,
+            waiting: VecDeque::new(),
+            received: Vec::new(),
+        };
+        let clients = (0..CLIENTS).map(client).collect();
+        let counts = Counts::default();
+        Self { machine, rng, clients, next_place: 1, sync_failed: false, counts }
+    }
+
+    fn live(&mut self, policy: SyncPolicy) {
+        self.machine.policy = policy;
+        for life in 0..LIVES {
+            let seed = self.rng.u64(..);
+            if self.rng.u8(..4) == 0 {
+                // The start itself dies.
+                self.machine.disk.stop_after(self.rng.u64(..30));
+                drop(self.machine.start(seed));
+                self.machine.disk.stop();
+                if self.end_process() && policy == SyncPolicy::EverySec {
+                    self.forgive();
+                }
+            }
+            let mut server =
+                self.machine.start(seed).unwrap_or_else(|e| panic!("life {life}: {e}"));
+            self.check_first_look(&server);
+            if self.rng.u8(..4) == 0 {
+                self.machine.disk.stop_after(self.rng.u64(..150));
+            }
+            for _ in 0..self.rng.usize(5..50) {
+                self.turn(&mut server);
+            }
+            if self.rng.u8(..4) == 0 {
+                self.finish(&mut server);
+            }
+            self.die(server, policy);
+        }
+        let server = self.machine.start(7).unwrap();
+        self.check_first_look(&server);
+    }
+
+    /// One turn of the event loop, with a misfortune now and then.
+    fn turn(&mut self, server: &mut Server) {
+        for _ in 0..self.rng.usize(1..=3) {
+            let client = self.rng.usize(..CLIENTS);
+            self.send_request(server, client);
+        }
+        match self.rng.u8(..40) {
+            0 => self.machine.disk.fail_sync(self.rng.u64(..4)),
+            1 => self.machine.disk.fail_write(self.rng.u64(..4)),
+            2 => self.machine.disk.fill_up_to(self.rng.u64(..20_000)),
+            3..=5 => self.machine.disk.set_capacity(None),
+            6..=7 => drop(server.engine.begin_snapshot(self.machine.plan())),
+            8 => std::thread::yield_now(),
+            _ => {}
+        }
+        self.machine.clock.advance_ms(self.rng.u64(..120));
+        self.end_turn(server);
+    }
+
+    fn end_turn(&mut self, server: &mut Server) {
+        let refused = server.refuses_writes();
+        server.commit();
+        let failure = server.engine.log.as_ref().and_then(|log| log.failure());
+        let is_of_sync = |text: &str| text.contains("cannot sync") || text.contains("cannot cut");
+        self.sync_failed = failure.is_some_and(|text| self.sync_failed || is_of_sync(text));
+        self.counts.mended += usize::from(refused && !server.refuses_writes());
+        if let Some(result) = server.engine.step_snapshot(100) {
+            self.counts.snapshots += usize::from(result.is_ok());
+        }
+        for client in 0..CLIENTS {
+            self.receive(server, client);
+        }
+    }
+
+    /// Waits until every reply has come: the disk has room and nothing fails any more.
+    fn finish(&mut self, server: &mut Server) {
+        if self.machine.disk.is_stopped() {
+            return;
+        }
+        self.machine.disk.set_capacity(None);
+        for _ in 0..PATIENCE {
+            if self.clients.iter().all(|client| client.waiting.is_empty())
+                || self.machine.disk.is_stopped()
+            {
+                return;
+            }
+            self.machine.clock.advance_ms(50);
+            std::thread::yield_now();
+            self.end_turn(server);
+        }
+        panic!("replies are missing");
+    }
+
+    fn send_request(&mut self, server: &mut Server, number: usize) {
+        let refused = server.refuses_writes();
+        let mut request = Vec::new();
+        for _ in 0..self.rng.usize(1..6) {
+            if self.rng.u8(..3) == 0 {
+                let other = self.rng.usize(..CLIENTS);
+                push_command(&mut request, &[b"GET", key(other).as_bytes()]);
+                self.clients[number].waiting.push_back(Expected::Value(other));
+            } else {
+                self.write(&mut request, number, refused);
+            }
+        }
+        server.run(&mut self.clients[number].session, &request);
+    }
+
+    fn write(&mut self, request: &mut Vec<u8>, number: usize, refused: bool) {
+        let client = &mut self.clients[number];
+        let text = client.next.to_string();
+        // Some values are long, so that segments end.
+        let len = if self.rng.u8(..10) == 0 { 2500 } else { text.len() };
+        let value = format!("{text:<len$}");
+        let pair = self.rng.u8(..3) == 0;
+        let (key, pair_key) = (key(number), pair_key(number));
+        let set = |request: &mut Vec<u8>, key: &str| {
+            push_command(request, &[b"SET", key.as_bytes(), value.as_bytes()]);
+        };
+        let answer = |expected| if refused { Expected::Refused } else { expected };
+        if pair {
+            push_command(request, &[b"MULTI"]);
+            set(request, &key);
+            set(request, &pair_key);
+            push_command(request, &[b"EXEC"]);
+            client.waiting.push_back(Expected::Noise);
+            client.waiting.extend([answer(Expected::Noise), answer(Expected::Noise)]);
+            client.waiting.push_back(answer(Expected::Exec(client.next)));
+        } else {
+            set(request, &key);
+            client.waiting.push_back(answer(Expected::Written(client.next)));
+        }
+        if !refused {
+            client.writes.insert(client.next, Write { place: self.next_place, pair });
+            self.counts.pairs += usize::from(pair);
+            self.next_place += 1;
+        }
+        client.next += 1;
+    }
+
+    /// Takes in what the server sends a client.
+    fn receive(&mut self, server: &mut Server, number: usize) {
+        let now_ms = vellum::base::Clock::unix_ms(&*self.machine.clock);
+        let client = &mut self.clients[number];
+        client.received.extend(server.send(&mut client.session));
+        let received = std::mem::take(&mut client.received);
+        let mut rest = &received[..];
+        while let Some((reply, behind)) = split_reply(rest) {
+            let client = &mut self.clients[number];
+            match client.waiting.pop_front().expect("a reply that nobody waits for") {
+                Expected::Written(written) => {
+                    assert_eq!(reply, b"+OK\r\n");
+                    client.told.push((written, now_ms));
+                    self.counts.told += 1;
+                }
+                Expected::Exec(written) => {
+                    assert_eq!(reply, b"*2\r\n+OK\r\n+OK\r\n");
+                    client.told.push((written, now_ms));
+                    self.counts.told += 1;
+                }
+                Expected::Noise => assert_eq!(reply[0], b'+'),
+                Expected::Refused => {
+                    assert!(reply.starts_with(b"-MISCONF") || reply.starts_with(b"-EXECABORT"));
+                    self.counts.refused += 1;
+                }
+                Expected::Value(other) => {
+                    let value = reply.split(|&b| b == b'\n').nth(1).filter(|_| reply[1] != b'-');
+                    let read = value.map_or(0, number_of);
+                    self.clients[other].seen = self.clients[other].seen.max(read);
+                    self.counts.read += 1;
+                }
+            }
+            rest = behind;
+        }
+        self.clients[number].received = rest.to_vec();
+    }
+
+    /// Ends the process, or the machine with it.
+    fn die(&mut self, server: Server, policy: SyncPolicy) {
+        let stops_at_once = self.rng.bool();
+        if !stops_at_once {
+            // Whatever is under way gets a little further.
+            self.machine.disk.stop_after(self.rng.u64(..4));
+            std::thread::yield_now();
+        }
+        self.machine.disk.stop();
+        drop(server);
+        let power_is_lost = self.end_process();
+        let sync_failed = std::mem::take(&mut self.sync_failed);
+        if (power_is_lost || sync_failed) && policy == SyncPolicy::EverySec {
+            self.forgive();
+        }
+    }
+
+    /// Whether the machine was lost.
+    fn end_process(&mut self) -> bool {
+        let power_is_lost = self.rng.bool();
+        if power_is_lost {
+            self.machine.disk.power_cut();
+        } else {
+            self.machine.disk.kill();
+        }
+        for (number, client) in self.clients.iter_mut().enumerate() {
+            client.session = session(number as u64);
+            client.waiting.clear();
+            client.received.clear();
+        }
+        power_is_lost
+    }
+
+    /// Under `everysec` the last second's answers may not hold.
+    fn forgive(&mut self) {
+        let last_ms = self.clients.iter().flat_map(|c| &c.told).map(|told| told.1).max();
+        let Some(last_ms) = last_ms else { return };
+        for client in &mut self.clients {
+            let before = client.told.len();
+            client.told.retain(|(_, at_ms)| at_ms + LOSS_MAX_MS < last_ms);
+            client.seen = 0;
+            self.counts.lost_told += before - client.told.len();
+        }
+    }
+
+    /// What a server has after its start is what it had at one moment, and everything told holds.
+    fn check_first_look(&mut self, server: &Server) {
+        // All writes up to `at_least`, and none from `before` on.
+        let (mut at_least, mut before) = (0, u64::MAX);
+        for (number, client) in self.clients.iter().enumerate() {
+            let found = server.value(&key(number)).map_or(0, |value| number_of(&value));
+            let told = client.told.iter().map(|told| told.0).max().unwrap_or(0);
+            assert!(found >= told, "client {number}: {told} was told to be written, found {found}");
+            assert!(
+                found >= client.seen,
+                "client {number}: {} was read, found {found}",
+                client.seen
+            );
+            if found > 0 {
+                at_least = at_least.max(client.writes[&found].place);
+            }
+            if let Some((_, next)) = client.writes.range(found + 1..).next() {
+                before = before.min(next.place);
+            }
+            let last_pair = client.writes.range(..=found).rev().find(|(_, write)| write.pair);
+            let pair = server.value(&pair_key(number)).map_or(0, |value| number_of(&value));
+            assert_eq!(pair, last_pair.map_or(0, |(number, _)| *number), "half a transaction");
+        }
+        assert!(at_least < before, "write {before} is missing and the later {at_least} is there");
+        for (number, client) in self.clients.iter_mut().enumerate() {
+            let found = server.value(&key(number)).map_or(0, |value| number_of(&value));
+            self.counts.lost += client.writes.split_off(&(found + 1)).len();
+            client.told.retain(|told| told.0 <= found);
+            client.seen = client.seen.min(found);
+        }
+    }
+}
+
+fn number_of(value: &[u8]) -> u64 {
+    std::str::from_utf8(value).unwrap().trim().parse().unwrap()
+}
+
+/// The first reply of `bytes` and what is behind it, if it is there whole.
+fn split_reply(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let line_len = bytes.iter().position(|&b| b == b'\n')? + 1;
+    let number =
+        || std::str::from_utf8(&bytes[1..line_len]).unwrap().trim().parse::<i64>().unwrap();
+    let len = match bytes[0] {
+        b'$' => usize::try_from(number()).map_or(line_len, |len| line_len + len + 2),
+        b'*' => {
+            let mut rest = &bytes[line_len..];
+            for _ in 0..number() {
+                rest = split_reply(rest)?.1;
+            }
+            bytes.len() - rest.len()
+        }
+        _ => line_len,
+    };
+    bytes.split_at_checked(len)
+}
+
+fn run(policy: SyncPolicy, seeds: u64) -> Counts {
+    let mut total = Counts::default();
+    for seed in 0..seeds {
+        let mut world = World::new(seed);
+        let lived = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| world.live(policy)));
+        if let Err(panic) = lived {
+            eprintln!("seed {seed} failed");
+            std::panic::resume_unwind(panic);
+        }
+        let counts = world.counts;
+        total.told += counts.told;
+        total.read += counts.read;
+        total.refused += counts.refused;
+        total.pairs += counts.pairs;
+        total.lost += counts.lost;
+        total.snapshots += counts.snapshots;
+        total.mended += counts.mended;
+        total.lost_told += counts.lost_told;
+    }
+    // The canary: lives in which nothing went wrong would prove nothing.
+    assert!(total.told > 20 * seeds as usize && total.read > 10 * seeds as usize, "{total:?}");
+    assert!(total.refused as u64 > seeds / 10 && total.mended as u64 > seeds / 100, "{total:?}");
+    assert!(total.snapshots as u64 > seeds / 20 && total.lost as u64 > seeds / 2, "{total:?}");
+    total
+}
+
+#[test]
+fn under_always_nothing_that_anybody_has_seen_is_taken_back() {
+    run(SyncPolicy::Always, SEEDS);
+}
+
+#[test]
+fn under_everysec_a_lost_machine_takes_a_second_and_a_killed_process_nothing() {
+    let counts = run(SyncPolicy::EverySec, SEEDS);
+    assert!(counts.lost_told > 0, "no answer was ever in danger: {counts:?}");
+}
+
+/// A disk that hangs: answers stop before more than a second's worth depends on it.
+#[test]
+fn under_everysec_a_sync_that_hangs_holds_answers_back() {
+    let mut world = World::new(1);
+    world.machine.policy = SyncPolicy::EverySec;
+    let mut server = world.machine.start(1).unwrap();
+    world.machine.disk.hold_syncs(true);
+    let began_ms = vellum::base::Clock::unix_ms(&*world.machine.clock);
+    for _ in 0..60 {
+        world.send_request(&mut server, 0);
+        world.machine.clock.advance_ms(50);
+        world.end_turn(&mut server);
+    }
+    let last_ms = world.clients[0].told.last().unwrap().1;
+    assert!(last_ms > began_ms && last_ms <= began_ms + LOSS_MAX_MS + 50, "{last_ms} {began_ms}");
+    assert!(!world.clients[0].waiting.is_empty());
+    world.machine.disk.hold_syncs(false);
+    world.finish(&mut server);
+    assert!(world.clients[0].waiting.is_empty());
+}
