@@ -18,6 +18,7 @@ mod rdb_fixtures;
 #[cfg(feature = "interop")]
 mod redis_server;
 mod server;
+mod snapshot_under_load;
 #[path = "../support/mod.rs"]
 mod support;
 mod tidy;

@@ -1,10 +1,7 @@
 //! The server as its users run it: a process with a data directory, killed, stopped and started again.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
-use crate::support::client::encode;
-use crate::support::{Client, Server, Value, wait_until};
+use crate::support::load::{Load, check_whole, newest};
+use crate::support::{Server, Value, wait_until};
 
 fn dir() -> tempfile::TempDir {
     tempfile::tempdir().expect("a directory")
@@ -46,58 +43,41 @@ fn a_transaction_is_there_whole_or_not_at_all() {
     assert_eq!(client.command(&["GET", "b"]).text(), "1");
 }
 
-/// Each writer sets its own keys to rising numbers and notes the last one acknowledged.
-fn write_until_it_dies(port: u16, writer: usize, stop: &AtomicBool) -> u64 {
-    const DEPTH: u64 = 16;
-    let mut acknowledged = 0;
-    let Ok(mut client) = Client::connect(port) else { return 0 };
-    while !stop.load(Ordering::Relaxed) {
-        let mut batch = Vec::new();
-        for number in acknowledged + 1..=acknowledged + DEPTH {
-            let (key, value) = (format!("w{writer}:{}", number % 100), number.to_string());
-            batch.extend(encode(&[b"SET", key.as_bytes(), value.as_bytes()]));
-        }
-        if client.send_raw(&batch).is_err() {
-            break;
-        }
-        for _ in 0..DEPTH {
-            match client.read() {
-                Ok(reply) if reply.is_ok() => acknowledged += 1,
-                _ => return acknowledged,
-            }
-        }
-    }
-    acknowledged
-}
+/// Rounds of load and kill.
+const KILLS: u64 = 50;
 
 #[test]
 fn every_acknowledged_write_survives_kills_under_load() {
     const WRITERS: usize = 50;
     let dir = dir();
     let mut server = Server::vellum(&dir.path().join("data"), &[]);
-    for round in 0..5_u64 {
-        let stop = Arc::new(AtomicBool::new(false));
-        server.client().command(&["FLUSHALL"]);
-        let port = server.port;
-        let writers: Vec<_> = (0..WRITERS)
-            .map(|writer| {
-                let stop = Arc::clone(&stop);
-                std::thread::spawn(move || write_until_it_dies(port, writer, &stop))
-            })
-            .collect();
-        std::thread::sleep(std::time::Duration::from_millis(100 + round * 53));
+    let seed = fastrand::u64(..);
+    eprintln!("seed {seed}");
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut last = vec![0; WRITERS];
+    for round in 0..KILLS {
+        let load = Load::begin(server.port, &last);
+        std::thread::sleep(std::time::Duration::from_millis(random.u64(20..250)));
+        if random.bool() {
+            // Half of them die while a snapshot is on its way.
+            server.client().command(&["BGSAVE"]);
+            std::thread::sleep(std::time::Duration::from_millis(random.u64(..30)));
+        }
         server.kill();
-        stop.store(true, Ordering::Relaxed);
-        let acknowledged: Vec<u64> = writers.into_iter().map(|w| w.join().unwrap()).collect();
-        assert!(acknowledged.iter().sum::<u64>() > 0, "nothing was written in round {round}");
+        let written = load.end();
+        assert!(written.iter().map(|w| w.acknowledged).sum::<u64>() > 0, "nothing in {round}");
         server.launch();
         let mut client = server.client();
-        for (writer, last) in acknowledged.iter().enumerate() {
-            for number in last.saturating_sub(99).max(1)..=*last {
-                let found = client.command(&["GET", &format!("w{writer}:{}", number % 100)]);
-                let found: u64 = found.text().parse().unwrap();
-                assert!(found >= number, "round {round}: writer {writer} lost {number}: {found}");
-            }
+        for (writer, written) in written.iter().enumerate() {
+            // The newest number it has; those before it are in the other keys.
+            let found = newest(&mut client, writer);
+            let (acknowledged, sent) = (written.acknowledged, written.sent);
+            assert!(
+                (acknowledged..=sent).contains(&found),
+                "round {round}: writer {writer} was told {acknowledged} of {sent}, found {found}"
+            );
+            check_whole(&mut client, writer, found);
+            last[writer] = found;
         }
     }
 }

@@ -4,6 +4,7 @@
 //! by their process id when they are dropped.
 
 pub mod client;
+pub mod load;
 pub mod process;
 
 pub use client::{Client, Value};

@@ -13,6 +13,7 @@ pub enum Program {
     /// The one of this package.
     Vellum,
     /// Debian's.
+    #[cfg(feature = "interop")]
     Redis,
 }
 
@@ -47,6 +48,7 @@ impl Server {
     }
 
     /// Starts redis-server on `dir` and waits until it answers.
+    #[cfg(feature = "interop")]
     pub fn redis(dir: &Path, args: &[&str]) -> Self {
         Self::start(Program::Redis, dir, args)
     }
@@ -70,6 +72,7 @@ impl Server {
         assert!(self.child.is_none(), "the server runs already");
         let binary = match self.program {
             Program::Vellum => env!("CARGO_BIN_EXE_vellum-server"),
+            #[cfg(feature = "interop")]
             Program::Redis => "redis-server",
         };
         let log = std::fs::OpenOptions::new()
