@@ -14,6 +14,8 @@ pub enum Program {
     Vellum,
     /// Debian's.
     Redis,
+    /// The one of this name or path.
+    At(&'static str),
 }
 
 /// A running server. Dropped, it is killed.
@@ -71,6 +73,7 @@ impl Server {
         let binary = match self.program {
             Program::Vellum => env!("CARGO_BIN_EXE_vellum-server"),
             Program::Redis => "redis-server",
+            Program::At(path) => path,
         };
         let log = std::fs::OpenOptions::new()
             .create(true)
