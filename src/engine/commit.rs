@@ -41,6 +41,8 @@ enum Work {
     Commit { frames: FrameBuffer, ticket: Ticket },
     /// Opens a new segment after a failure.
     Mend,
+    /// Ends a full segment and begins the next one.
+    Rotate,
     /// Anything else that takes the disk's time; tells its result itself.
     Task(WriterTask),
 }
@@ -292,7 +294,7 @@ impl Committer {
         if self.failure.is_some() {
             return self.mend_if_due();
         }
-        if self.writer.is_none() || self.run_queue() {
+        if self.writer.is_none() || self.run_queue() || self.rotate_if_full() {
             return;
         }
         if self.head.is_empty() {
@@ -424,6 +426,16 @@ impl Committer {
         self.log_thread.give(Job { writer, work });
     }
 
+    /// Has the log thread end a full segment; whether it is full. That takes several syncs, and who
+    /// reads should not wait for them.
+    fn rotate_if_full(&mut self) -> bool {
+        let Some(writer) = self.writer.take_if(|writer| writer.needs_rotation()) else {
+            return false;
+        };
+        self.log_thread.give(Job { writer, work: Work::Rotate });
+        true
+    }
+
     /// Gives the log thread the next of the queue; whether there was one.
     fn run_queue(&mut self) -> bool {
         if self.queue.is_empty() {
@@ -550,9 +562,6 @@ fn write(
     if sync {
         writer.sync()?;
     }
-    if writer.needs_rotation() {
-        writer.rotate(now_ms)?;
-    }
     Ok(())
 }
 
@@ -564,6 +573,7 @@ fn work(job: Job, clock: &dyn Clock) -> Done {
             (write(&mut writer, frames, true, clock.unix_ms()), Some(ticket), true)
         }
         Work::Mend => (writer.mend(clock.unix_ms()), None, false),
+        Work::Rotate => (writer.rotate(clock.unix_ms()).map(|_| ()), None, false),
         Work::Task(task) => (task(&mut writer), None, false),
     };
     Done { writer, result, ticket, synced, took: started.elapsed() }
