@@ -45,6 +45,8 @@ enum Work {
     Commit { frames: FrameBuffer, ticket: Ticket },
     /// Opens a new segment after a failure.
     Mend,
+    /// Ends a full segment and begins the next one.
+    Rotate,
     /// Anything else that takes the disk's time; tells its result itself.
     Task(WriterTask),
 }
@@ -298,7 +300,7 @@ impl Committer {
         if self.failure.is_some() {
             return self.mend_if_due();
         }
-        if self.writer.is_none() || self.run_queue() {
+        if self.writer.is_none() || self.run_queue() || self.rotate_if_full() {
             return;
         }
         if self.head.is_empty() {
@@ -433,6 +435,16 @@ impl Committer {
         self.given = self.appended;
         let work = Work::Commit { frames, ticket: self.given };
         self.log_thread.give(Job { writer, work });
+    }
+
+    /// Has the log thread end a full segment; whether it is full. That takes several syncs, and who
+    /// reads should not wait for them.
+    fn rotate_if_full(&mut self) -> bool {
+        let Some(writer) = self.writer.take_if(|writer| writer.needs_rotation()) else {
+            return false;
+        };
+        self.log_thread.give(Job { writer, work: Work::Rotate });
+        true
     }
 
     /// Gives the log thread the next of the queue; whether there was one.
@@ -576,9 +588,6 @@ fn write(
     if sync {
         writer.sync()?;
     }
-    if writer.needs_rotation() {
-        writer.rotate(now_ms)?;
-    }
     Ok(())
 }
 
@@ -590,6 +599,7 @@ fn work(job: Job, clock: &dyn Clock) -> Done {
             (write(&mut writer, frames, true, clock.unix_ms()), Some(ticket), true)
         }
         Work::Mend => (writer.mend(clock.unix_ms()), None, false),
+        Work::Rotate => (writer.rotate(clock.unix_ms()).map(|_| ()), None, false),
         Work::Task(task) => (task(&mut writer), None, false),
     };
     let took = Duration::from_micros(clock.monotonic_us().saturating_sub(started_us));

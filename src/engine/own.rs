@@ -5,7 +5,7 @@ use super::commit::LogStopped;
 use super::executor::{Engine, Outcome};
 use crate::command::{Ctx, Origin};
 use crate::keyspace::{Keyspace, ValueRef};
-use crate::log::SyncPolicy;
+use crate::log::{LogMode, SyncPolicy};
 use crate::resp::{Args, Reply};
 
 impl Engine {
@@ -57,6 +57,25 @@ impl Engine {
         log.run_now(|writer| writer.leave_manifest(now_ms).map(|_| ()))?;
         log.set_policy(SyncPolicy::No);
         Ok(())
+    }
+
+    /// Has the log thread remove the oldest segments of a log that is only a backlog, as far as
+    /// retention does not keep them: no snapshot ever supersedes those. While one is being taken the
+    /// log may still be wanted from its cut on.
+    pub fn prune_backlog(&mut self) {
+        let now_ms = self.clock.unix_ms();
+        let is_waited_for = self.snapshot_task().is_some();
+        let Some(log) = self.log.as_mut().filter(|_| !is_waited_for) else { return };
+        if log.status().mode != LogMode::Backlog || log.failure().is_some() {
+            return;
+        }
+        log.enqueue(Box::new(move |writer| {
+            // The log can be written all the same.
+            writer.prune(now_ms).unwrap_or_else(|error| {
+                tracing::warn!(%error, "cannot remove old segments of the backlog");
+            });
+            Ok(())
+        }));
     }
 
     /// Has the walk of a snapshot that was given up cleared at once.

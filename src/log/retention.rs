@@ -7,7 +7,8 @@ use super::segment::{MAGIC, ParsedHeader, SEGMENT_HEADER_LEN_MAX, SegmentHeader,
 use super::{FileKind, Layout, LogError, LogOptions, filler};
 use crate::storage::{Entry, OpenMode, Storage, crashsafe};
 
-/// Makes `dump.rdb` a second name of the snapshot.
+/// Makes `dump.rdb` a second name of the snapshot, and durable with it every earlier change of names in
+/// the data directory.
 pub(crate) fn link_dump(
     storage: &dyn Storage,
     layout: &Layout,
@@ -15,10 +16,13 @@ pub(crate) fn link_dump(
 ) -> Result<(), LogError> {
     let dump = layout.dump();
     let temporary = crashsafe::temporary_path(&dump);
-    crashsafe::remove(storage, &temporary)
-        .and_then(|()| storage.hard_link(base, &temporary))
-        .and_then(|()| crashsafe::rename(storage, &temporary, &dump))
-        .map_err(LogError::io("link", &dump))
+    match storage.remove(&temporary) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        result => result,
+    }
+    .and_then(|()| storage.hard_link(base, &temporary))
+    .and_then(|()| crashsafe::rename(storage, &temporary, &dump))
+    .map_err(LogError::io("link", &dump))
 }
 
 /// Puts away what is in the manifest's folder and is not named by `manifest`:
@@ -42,6 +46,7 @@ pub(crate) fn retire(
     let named =
         |name: &str| manifest.base.iter().chain(&manifest.incrs).any(|file| file.name == name);
     let first_seq = manifest.incrs.first().map_or(u64::MAX, |f| f.seq);
+    let (mut moved, mut changed) = (false, false);
     for entry in storage.list(dir).map_err(LogError::io("list", dir))? {
         if entry.is_dir || named(&entry.name) {
             continue;
@@ -67,13 +72,21 @@ pub(crate) fn retire(
             FileKind::Temporary if !entry.name.starts_with("prepared.") => None,
             _ => continue,
         };
+        moved |= target.is_some();
+        changed = true;
         match target {
-            Some(to) => crashsafe::rename(storage, &path, &to),
+            Some(to) => storage.rename(&path, &to),
             None => storage.remove(&path),
         }
         .map_err(LogError::io("put away", &path))?;
     }
-    storage.sync_dir(dir).map_err(LogError::io("sync", dir))
+    // Once for all of them, and in the order of a rename across directories.
+    for (dir, is_due) in [(archive, moved), (dir, changed)] {
+        if is_due {
+            storage.sync_dir(dir).map_err(LogError::io("sync", dir))?;
+        }
+    }
+    Ok(())
 }
 
 /// Removes segments that were being prepared when the server before this one ended.

@@ -20,6 +20,8 @@ const EXPIRE_SLICE_US: u64 = 500;
 const EXPIRE_PERCENT: u64 = 25;
 /// Microseconds between two samples of a rate.
 const SAMPLE_US: u64 = 100_000;
+/// Milliseconds between two looks at how long the backlog has become.
+const PRUNE_MS: u64 = 1000;
 /// Entries of a cancelled walk that are cleared in a round.
 const WALK_CLEAR_ENTRIES: usize = 10_000;
 
@@ -46,6 +48,7 @@ pub struct Rounds {
     pub janitor: Janitor,
     sampled_us: Cell<u64>,
     clients_seen_s: Cell<u64>,
+    pruned_ms: Cell<u64>,
 }
 
 impl Default for Rounds {
@@ -62,6 +65,7 @@ impl Default for Rounds {
             janitor: Janitor::default(),
             sampled_us: Cell::default(),
             clients_seen_s: Cell::default(),
+            pruned_ms: Cell::default(),
         }
     }
 }
@@ -153,6 +157,10 @@ impl Node {
         self.rounds.janitor.free([engine.keyspace.take_garbage()]);
         if !engine.guards.loading {
             self.begin_due_snapshot(&mut engine, now_ms);
+            if now_ms.saturating_sub(self.rounds.pruned_ms.get()) >= PRUNE_MS {
+                self.rounds.pruned_ms.set(now_ms);
+                engine.prune_backlog();
+            }
         }
         self.refresh_guards(&mut engine);
         // The flusher's commit does what the log has due by time.

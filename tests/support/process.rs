@@ -15,6 +15,8 @@ pub enum Program {
     /// Debian's.
     #[cfg(feature = "interop")]
     Redis,
+    /// The one of this name or path.
+    At(&'static str),
 }
 
 /// A running server. Dropped, it is killed.
@@ -74,6 +76,7 @@ impl Server {
             Program::Vellum => env!("CARGO_BIN_EXE_vellum-server"),
             #[cfg(feature = "interop")]
             Program::Redis => "redis-server",
+            Program::At(path) => path,
         };
         let log = std::fs::OpenOptions::new()
             .create(true)

@@ -138,7 +138,11 @@ impl Writer {
         self.files.next_seq += 1;
         let name = self.files.layout.base_name(seq);
         let path = dir.join(&name);
-        crashsafe::rename(&*self.files.storage, snapshot, &path)
+        // The old name is a temporary one: that it is gone need not be durable.
+        let storage = &*self.files.storage;
+        storage
+            .rename(snapshot, &path)
+            .and_then(|()| storage.sync_dir(dir))
             .map_err(LogError::io("name", &path))?;
         Ok((ManifestFile { name, seq }, path))
     }
