@@ -7,9 +7,12 @@ mod command_runner;
 mod command_script;
 mod commands;
 mod config_files;
+mod damage;
 mod inspect;
 #[cfg(feature = "interop")]
 mod interop_command;
+#[cfg(feature = "interop")]
+mod interop_directory;
 #[cfg(feature = "interop")]
 mod interop_inspect;
 #[cfg(feature = "interop")]

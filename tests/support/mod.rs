@@ -4,6 +4,8 @@
 //! by their process id when they are dropped.
 
 pub mod client;
+#[cfg(feature = "interop")]
+pub mod dataset;
 pub mod process;
 
 pub use client::{Client, Value};
