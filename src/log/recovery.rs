@@ -494,7 +494,7 @@ fn without_manifest(
     had_server: bool,
 ) -> Result<Recovery, LogError> {
     refuse_unlisted(storage, layout)?;
-    let (found, base) = if exists(storage, &layout.old_aof())? {
+    let (found, base) = if holds_bytes(storage, &layout.old_aof())? {
         let path = layout.old_aof();
         let kind = aof_kind(storage, &path)?;
         (Found::OldAof, Some(Base { path, kind, at: None }))
@@ -609,6 +609,15 @@ fn ending_of(
     } else {
         Ending::MachineLost { policy: note.policy }
     })
+}
+
+/// An older Redis makes its log, empty, when it starts with one beside a snapshot: that is no data set.
+fn holds_bytes(storage: &dyn Storage, path: &Path) -> Result<bool, LogError> {
+    if !exists(storage, path)? {
+        return Ok(false);
+    }
+    let file = storage.open(path, OpenMode::Read).map_err(LogError::io("open", path))?;
+    Ok(file.len().map_err(LogError::io("read the length of", path))? > 0)
 }
 
 /// One more than any number in use, so that no name is ever given twice.

@@ -5,6 +5,10 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use vellum::inspect::EXIT_CLEAN;
+use vellum::storage::RealDisk;
+
+use crate::inspect::tool;
 use crate::support::client::encode;
 use crate::support::dataset::{Contents, contents, write_mix};
 use crate::support::{Client, Program, Server, wait_until};
@@ -165,10 +169,10 @@ fn redis_directory(data: &Path, args: &[&str], how: End) -> Contents {
 }
 
 /// Vellum opens `data` and goes on with it, then Redis does, then Vellum again.
-fn is_served_in_turns(data: &Path, expected: &Contents, redis_args: &[&str]) {
+fn is_served_in_turns(data: &Path, turns: u32, expected: &Contents, redis_args: &[&str]) {
     let mut rng = fastrand::Rng::with_seed(8);
     let mut expected = Contents { digest: expected.digest.clone(), keys: expected.keys.clone() };
-    for turn in 0..5 {
+    for turn in 0..turns {
         let (program, args) = match turn % 2 {
             0 => (Program::Vellum, VELLUM),
             _ => (Program::Redis, redis_args),
@@ -184,7 +188,13 @@ fn is_served_in_turns(data: &Path, expected: &Contents, redis_args: &[&str]) {
         expected = contents(&mut client);
         end(&mut server, if turn % 3 == 0 { End::Kill } else { End::Stop });
         passes_the_checks_of_redis(data);
+        is_clean(data, &format!("turn {turn}"));
     }
+}
+
+fn is_clean(data: &Path, when: &str) {
+    let (status, out, notices) = tool(&RealDisk, "", &["verify", data.to_str().unwrap()]);
+    assert_eq!((status, &*notices), (EXIT_CLEAN, ""), "{when}: {out}");
 }
 
 #[test]
@@ -194,7 +204,7 @@ fn vellum_serves_a_redis_log_with_a_snapshot_at_its_base() {
         let data = dir.path().join("data");
         let expected = redis_directory(&data, REDIS, how);
         assert_eq!(log_files(&data, ".base.rdb").len(), 1);
-        is_served_in_turns(&data, &expected, REDIS);
+        is_served_in_turns(&data, 5, &expected, REDIS);
     }
 }
 
@@ -206,7 +216,7 @@ fn vellum_serves_a_redis_log_with_commands_at_its_base() {
         [REDIS, &["--aof-use-rdb-preamble", "no", "--aof-timestamp-enabled", "yes"]].concat();
     let expected = redis_directory(&data, &args, End::Stop);
     assert_eq!(log_files(&data, ".base.aof").len(), 1);
-    is_served_in_turns(&data, &expected, &args);
+    is_served_in_turns(&data, 5, &expected, &args);
 }
 
 #[test]
@@ -215,7 +225,7 @@ fn vellum_serves_a_dump_of_redis() {
     let data = dir.path().join("data");
     let expected = redis_directory(&data, &["--save", ""], End::Stop);
     assert!(!data.join("appendonlydir").exists());
-    is_served_in_turns(&data, &expected, REDIS);
+    is_served_in_turns(&data, 5, &expected, REDIS);
 }
 
 /// Files that a Redis before version 7 can have left as its log, whole and cut off.
@@ -249,7 +259,7 @@ fn old_logs() -> Vec<(&'static str, Vec<u8>)> {
 
 #[test]
 fn vellum_serves_the_log_of_an_older_redis() {
-    for (what, log) in old_logs().into_iter().rev() {
+    for (what, log) in old_logs() {
         let dir = tempfile::tempdir().unwrap();
         let data = dir.path().join("data");
         std::fs::create_dir(&data).unwrap();
@@ -259,8 +269,57 @@ fn vellum_serves_the_log_of_an_older_redis() {
         let expected = found_by(Program::Redis, &other, REDIS);
         assert!(expected.keys.len() > 40, "{what}");
         println!("{what}");
-        is_served_in_turns(&data, &expected, REDIS);
+        is_served_in_turns(&data, 3, &expected, REDIS);
     }
+}
+
+#[test]
+fn vellum_serves_the_log_of_an_older_redis_that_a_newer_one_has_adopted() {
+    for (what, log) in old_logs() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = dir.path().join("data");
+        std::fs::create_dir(&data).unwrap();
+        std::fs::write(data.join("appendonly.aof"), &log).unwrap();
+        let mut redis = Server::redis(&data, REDIS);
+        let mut client = redis.client();
+        assert!(client.command(&["SET", "newer", "1"]).is_ok());
+        let expected = contents(&mut client);
+        end(&mut redis, End::Stop);
+        // Redis names the base as the file was named.
+        assert!(data.join("appendonlydir/appendonly.aof").exists(), "{what}");
+        println!("{what}");
+        is_clean(&data, what);
+        is_served_in_turns(&data, 2, &expected, REDIS);
+    }
+}
+
+#[test]
+fn an_empty_log_of_an_older_redis_does_not_hide_a_snapshot() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let expected = redis_directory(&data, &["--save", ""], End::Stop);
+    std::fs::write(data.join("appendonly.aof"), b"").unwrap();
+    assert_eq!(found_by(Program::Vellum, &data, VELLUM), expected);
+    assert_eq!(found_by(Program::Vellum, &data, VELLUM), expected);
+}
+
+#[test]
+fn both_drop_a_command_that_redis_did_not_finish() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    redis_directory(&data, REDIS, End::Kill);
+    let last = log_files(&data, ".incr.aof").pop().unwrap();
+    let file = std::fs::OpenOptions::new().append(true).open(&last).unwrap();
+    std::io::Write::write_all(&mut &file, b"*3\r\n$3\r\nSET\r\n$4\r\nhalf\r\n$9\r\nfini").unwrap();
+    let other = dir.path().join("redis");
+    copy(&data, &other);
+    let expected = found_by(Program::Redis, &other, REDIS);
+    let refuses = [VELLUM, &["--aof-load-truncated", "no"]].concat();
+    let mut server = Server::prepare(Program::Vellum, &data, &refuses);
+    server.spawn();
+    assert!(!server.wait_end().success());
+    assert!(server.log().contains(last.to_str().unwrap()), "{}", server.log());
+    is_served_in_turns(&data, 2, &expected, REDIS);
 }
 
 #[test]
@@ -282,6 +341,6 @@ fn vellum_serves_what_a_rewrite_that_never_ended_left() {
         let other = dir.path().join("redis");
         copy(&data, &other);
         assert_eq!(found_by(Program::Redis, &other, REDIS), expected);
-        is_served_in_turns(&data, &expected, REDIS);
+        is_served_in_turns(&data, 5, &expected, REDIS);
     }
 }

@@ -17,6 +17,8 @@ mod interop_directory;
 mod interop_inspect;
 #[cfg(feature = "interop")]
 mod interop_rdb;
+#[cfg(feature = "interop")]
+mod interop_tools;
 mod rdb_fixtures;
 #[cfg(feature = "interop")]
 mod redis_server;
