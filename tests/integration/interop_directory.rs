@@ -11,6 +11,7 @@ use vellum::storage::RealDisk;
 use crate::inspect::tool;
 use crate::support::client::encode;
 use crate::support::dataset::{Contents, contents, write_mix};
+use crate::support::files::{copy_dir, files_below};
 use crate::support::{Client, Program, Server, wait_until};
 
 const REDIS: &[&str] = &["--appendonly", "yes", "--save", ""];
@@ -48,27 +49,10 @@ fn found_by(program: Program, dir: &Path, args: &[&str]) -> Contents {
     contents(&mut server.client())
 }
 
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).unwrap();
-        }
-    }
-}
-
 /// The files in the folder of the log whose names end in `suffix`.
 fn log_files(data: &Path, suffix: &str) -> Vec<PathBuf> {
-    let mut files: Vec<PathBuf> = std::fs::read_dir(data.join("appendonlydir"))
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.to_string_lossy().ends_with(suffix))
-        .collect();
-    files.sort();
+    let mut files = files_below(&data.join("appendonlydir"));
+    files.retain(|path| path.to_string_lossy().ends_with(suffix));
     files
 }
 
@@ -265,7 +249,7 @@ fn vellum_serves_the_log_of_an_older_redis() {
         std::fs::create_dir(&data).unwrap();
         std::fs::write(data.join("appendonly.aof"), &log).unwrap();
         let other = dir.path().join("redis");
-        copy(&data, &other);
+        copy_dir(&data, &other);
         let expected = found_by(Program::Redis, &other, REDIS);
         assert!(expected.keys.len() > 40, "{what}");
         println!("{what}");
@@ -312,7 +296,7 @@ fn both_drop_a_command_that_redis_did_not_finish() {
     let file = std::fs::OpenOptions::new().append(true).open(&last).unwrap();
     std::io::Write::write_all(&mut &file, b"*3\r\n$3\r\nSET\r\n$4\r\nhalf\r\n$9\r\nfini").unwrap();
     let other = dir.path().join("redis");
-    copy(&data, &other);
+    copy_dir(&data, &other);
     let expected = found_by(Program::Redis, &other, REDIS);
     let refuses = [VELLUM, &["--aof-load-truncated", "no"]].concat();
     let mut server = Server::prepare(Program::Vellum, &data, &refuses);
@@ -339,7 +323,7 @@ fn vellum_serves_what_a_rewrite_that_never_ended_left() {
         end(&mut redis, how);
         assert_eq!(log_files(&data, ".incr.aof").len(), 2);
         let other = dir.path().join("redis");
-        copy(&data, &other);
+        copy_dir(&data, &other);
         assert_eq!(found_by(Program::Redis, &other, REDIS), expected);
         is_served_in_turns(&data, 5, &expected, REDIS);
     }

@@ -19,6 +19,7 @@ mod interop_inspect;
 mod interop_rdb;
 #[cfg(feature = "interop")]
 mod interop_tools;
+mod log_tool;
 mod rdb_fixtures;
 #[cfg(feature = "interop")]
 mod redis_server;

@@ -6,6 +6,7 @@
 pub mod client;
 #[cfg(feature = "interop")]
 pub mod dataset;
+pub mod files;
 pub mod process;
 
 pub use client::{Client, Value};
