@@ -293,6 +293,11 @@ impl Committer {
         self.head.set_db(db);
     }
 
+    /// The database selected in the stream behind everything appended.
+    pub fn db(&self) -> u32 {
+        self.head.db()
+    }
+
     /// Commits what was appended. `others_wait` says that somebody besides the writers of this turn
     /// wants the executor, so that it should not sit in a system call.
     pub fn commit(&mut self, others_wait: bool) {

@@ -591,7 +591,7 @@ impl Engine {
             log.append(MULTI, local);
         }
         if local {
-            // A local unit selects its database itself and leaves the stream's selection alone.
+            // A local unit selects its database itself.
             let mut select = Vec::new();
             push_select(&mut select, self.stream_db);
             log.append(&select, true);
@@ -603,6 +603,11 @@ impl Engine {
         if !local {
             self.stream_db = gathered.db;
             log.set_db(gathered.db as u32);
+        } else if gathered.db as u32 != log.db() {
+            // Redis reads the log as one stream: what follows must find the stream's database selected.
+            let mut select = Vec::new();
+            push_select(&mut select, log.db() as usize);
+            log.append(&select, true);
         }
         log.boundary();
     }

@@ -1,7 +1,7 @@
 //! Loads what recovery found: the base, then the log behind it, through the engine's one apply.
 
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -19,10 +19,12 @@ use crate::storage::{OpenMode, Storage};
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The snapshot is damaged or of an unknown kind.
-    #[error("cannot load {}: {source}", path.display())]
+    #[error("cannot load {}: {source}{}", path.display(), advice(source, dir))]
     Snapshot {
         /// The file.
         path: PathBuf,
+        /// The data directory, for the command that repairs it.
+        dir: PathBuf,
         /// What is wrong, and where in the file.
         source: RdbError,
     },
@@ -44,6 +46,17 @@ pub enum LoadError {
         /// What is wrong.
         source: ApplyError,
     },
+}
+
+fn advice(source: &RdbError, dir: &Path) -> String {
+    if !source.is_damage() {
+        return String::new();
+    }
+    let dir = dir.display();
+    format!(
+        "; nothing was changed. `vellum-log verify {dir}` looks for more, `vellum-log repair {dir}` \
+         starts from an older snapshot where one is whole"
+    )
 }
 
 /// How far loading has come, for another thread to look at.
@@ -75,7 +88,7 @@ pub fn load(
     engine: &mut Engine,
     storage: &Arc<dyn Storage>,
     layout: &Layout,
-    recovery: &Recovery,
+    recovery: &mut Recovery,
     threads: usize,
     progress: &LoadProgress,
 ) -> Result<LoadSummary, LoadError> {
@@ -86,8 +99,17 @@ pub fn load(
     progress.total_len.store(base_len + recovery.replay_len(&**storage), Ordering::Relaxed);
     let mut summary = LoadSummary::default();
     let mut stream = Applier::new(Origin::Replay, 0);
-    if let Some(base) = &recovery.base {
-        load_base(engine, storage, layout, base, threads, progress, &mut summary, &mut stream)?;
+    if let Some(base) = recovery.base.clone() {
+        let snapshot_len =
+            load_snapshot(engine, storage, layout, &base, threads, progress, &mut summary)?;
+        if base.kind != BaseKind::Rdb
+            && let Some(part) = recovery.measure_base(&**storage, layout.dir(), snapshot_len)?
+        {
+            let mut commands = ForeignCommands::open_part(&**storage, layout.dir(), &part)?;
+            while let Some(command) = commands.next_command()? {
+                stream.apply(engine, command).map_err(LoadError::Foreign)?;
+            }
+        }
     }
     let mut local = Applier::new(Origin::Replay, 0);
     let mut replay = Replay::new(Arc::clone(storage), layout, recovery);
@@ -119,8 +141,8 @@ pub fn load(
     Ok(summary)
 }
 
-#[expect(clippy::too_many_arguments, reason = "what loading a whole directory has at hand")]
-fn load_base(
+/// Loads the snapshot at the front of the base; where it ends in the file.
+fn load_snapshot(
     engine: &mut Engine,
     storage: &Arc<dyn Storage>,
     layout: &Layout,
@@ -128,24 +150,18 @@ fn load_base(
     threads: usize,
     progress: &LoadProgress,
     summary: &mut LoadSummary,
-    stream: &mut Applier,
-) -> Result<(), LoadError> {
-    let failed = |source| LoadError::Snapshot { path: base.path.clone(), source };
-    if base.kind != BaseKind::Aof {
-        let mapping = storage.map(&base.path).map_err(|e| failed(e.into()))?;
-        let file = SnapshotFile::open(mapping.bytes()).map_err(failed)?;
-        summary.base_position = file.header().stream;
-        let go_on = || ControlFlow::Continue(());
-        fill(&mut engine.keyspace, &file, threads, None, &progress.snapshot, go_on)
-            .map_err(failed)?;
+) -> Result<u64, LoadError> {
+    if base.kind == BaseKind::Aof {
+        return Ok(0);
     }
-    if base.kind != BaseKind::Rdb {
-        let mut commands = ForeignCommands::open(&**storage, layout.dir(), &base.path, 0)?;
-        while let Some(command) = commands.next_command()? {
-            stream.apply(engine, command).map_err(LoadError::Foreign)?;
-        }
-    }
-    Ok(())
+    let (path, dir) = (base.path.clone(), layout.dir().to_owned());
+    let failed = |source| LoadError::Snapshot { path: path.clone(), dir: dir.clone(), source };
+    let mapping = storage.map(&base.path).map_err(|e| failed(e.into()))?;
+    let file = SnapshotFile::open(mapping.bytes()).map_err(failed)?;
+    summary.base_position = file.header().stream;
+    let go_on = || ControlFlow::Continue(());
+    let filled = fill(&mut engine.keyspace, &file, threads, None, &progress.snapshot, go_on);
+    filled.map(|filled| filled.contents.len).map_err(failed)
 }
 
 /// What [`load`] learned.

@@ -48,6 +48,8 @@ pub struct ReplicaHandshake {
     pub psync2: bool,
     /// It wants only the snapshot (`redis-cli --rdb`).
     pub rdb_only: bool,
+    /// It wants a snapshot without keys (`redis-cli --replica`).
+    pub without_keys: bool,
     /// What it asked for by `PSYNC`; nothing by `SYNC`.
     pub request: Option<StreamRequest>,
 }

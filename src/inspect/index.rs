@@ -96,19 +96,37 @@ fn place(dir: &DirArgs, place: &IndexPlaceArgs) -> Result<PathBuf, InspectError>
             cache.join("vellum-log").join(name)
         }
     };
-    fs::create_dir_all(&folder).map_err(InspectError::io("create", &folder))?;
-    let folder = canonical(&folder)?;
-    if folder.starts_with(&data) {
-        return Err(InspectError::Refused(format!(
+    let refuse_inside = |folder: &Path| {
+        if !folder.starts_with(&data) {
+            return Ok(());
+        }
+        Err(InspectError::Refused(format!(
             "{} is inside the data directory, where only the server writes; choose another --index",
             folder.display()
-        )));
-    }
+        )))
+    };
+    // Before anything is created there; and again, when all links on the way are known.
+    refuse_inside(&canonical_as_far_as_it_exists(&folder)?)?;
+    fs::create_dir_all(&folder).map_err(InspectError::io("create", &folder))?;
+    let folder = canonical(&folder)?;
+    refuse_inside(&folder)?;
     Ok(folder)
 }
 
+fn canonical_as_far_as_it_exists(path: &Path) -> Result<PathBuf, InspectError> {
+    let path = std::path::absolute(path).map_err(InspectError::io("find", path))?;
+    let existing = path.ancestors().find(|ancestor| ancestor.exists()).unwrap_or(&path);
+    let rest = path.strip_prefix(existing).unwrap_or(Path::new(""));
+    Ok(canonical(existing)?.join(rest))
+}
+
 fn canonical(path: &Path) -> Result<PathBuf, InspectError> {
-    fs::canonicalize(path).map_err(InspectError::io("find", path))
+    fs::canonicalize(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => {
+            InspectError::Refused(format!("there is no directory {}", path.display()))
+        }
+        _ => InspectError::io("find", path)(error),
+    })
 }
 
 /// How far a file was read.

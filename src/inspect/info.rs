@@ -184,7 +184,10 @@ impl Info {
         }
         match &self.problem {
             Some(problem) => writeln!(out, "\nDAMAGED: a server would not start: {problem}")?,
-            None => writeln!(out, "\na server would start on it; `verify` reads every byte")?,
+            None => writeln!(
+                out,
+                "\na server would start on it, as far as the headers tell; `verify` reads every byte"
+            )?,
         }
         Ok(())
     }

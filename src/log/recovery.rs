@@ -97,7 +97,9 @@ pub struct Recovery {
     pub(crate) chain: VecDeque<SegmentInfo>,
     /// Set when the log can go on in its last segment.
     pub(crate) tail: Option<Tail>,
-    /// Where another server's cut-off command begins, at the end of the last part.
+    /// Whether a command cut off at the very end may be dropped.
+    policy: TailPolicy,
+    /// Where another server's cut-off command begins, at the end of what there is to load.
     pub(crate) foreign_cut: Option<(PathBuf, u64)>,
     pub(crate) next_seq: u64,
 }
@@ -114,6 +116,28 @@ impl Recovery {
     pub fn has_foreign_writes(&self) -> bool {
         self.found != Found::Empty && self.found != Found::Own
             || self.parts.iter().any(|part| matches!(part, Part::Foreign(_)))
+    }
+
+    /// Finds where the commands in the base end; they begin at position `from`. A command cut off
+    /// there is dropped where nothing follows the base and the policy allows it.
+    ///
+    /// # Errors
+    /// When anything else is no whole command.
+    pub(crate) fn measure_base(
+        &mut self,
+        storage: &dyn Storage,
+        dir: &Path,
+        from: u64,
+    ) -> Result<Option<ForeignPart>, LogError> {
+        let Some(base) = &self.base else { return Ok(None) };
+        let policy = if self.found == Found::OldAof { self.policy } else { TailPolicy::Refuse };
+        let commands = ForeignCommands::open(storage, dir, &base.path, from)?;
+        let (part, cut_off) = commands.measure(policy)?;
+        if cut_off {
+            self.warnings.push(cut_off_warning(&part));
+            self.foreign_cut = Some((part.path.clone(), part.to));
+        }
+        Ok(Some(part))
     }
 
     /// Bytes in the files to replay, for a progress figure.
@@ -140,14 +164,13 @@ pub fn recover(
 ) -> Result<Recovery, LogError> {
     let note = LockNote::read(storage, layout)?;
     let Some(manifest) = read_manifest(storage, layout)? else {
-        return without_manifest(storage, layout, note.is_some());
+        return without_manifest(storage, layout, policy, note.is_some());
     };
     let ending = ending_of(storage, layout, note.as_ref(), &manifest)?;
     let clean = note.and_then(|n| n.clean).filter(|_| ending == Ending::Clean);
     Survey {
         storage,
         layout,
-        policy,
         ending,
         clean,
         recovery: Recovery {
@@ -159,6 +182,7 @@ pub fn recover(
             warnings: Vec::new(),
             chain: VecDeque::new(),
             tail: None,
+            policy,
             foreign_cut: None,
             next_seq: next_seq(storage, layout, manifest.seq_max())?,
             manifest: Some(manifest),
@@ -190,7 +214,6 @@ pub(crate) fn read_manifest(
 struct Survey<'a> {
     storage: &'a dyn Storage,
     layout: &'a Layout,
-    policy: TailPolicy,
     ending: Ending,
     clean: Option<CleanEnd>,
     recovery: Recovery,
@@ -287,7 +310,7 @@ impl Survey<'_> {
         match verdict {
             Verdict::Whole => {}
             Verdict::Foreign(at) => return Ok(Some(at)),
-            Verdict::Torn(what) if is_last && self.policy == TailPolicy::Trim => {
+            Verdict::Torn(what) if is_last && self.recovery.policy == TailPolicy::Trim => {
                 self.recovery.warnings.push(format!(
                     "{}: the last {} bytes, from position {position} (offset {offset}) on, were \
                      never durable and are cut off: {what}",
@@ -341,15 +364,11 @@ impl Survey<'_> {
     }
 
     fn foreign(&mut self, path: &Path, from: u64, is_last: bool) -> Result<ForeignPart, LogError> {
-        let policy = if is_last { self.policy } else { TailPolicy::Refuse };
+        let policy = if is_last { self.recovery.policy } else { TailPolicy::Refuse };
         let commands = ForeignCommands::open(self.storage, self.layout.dir(), path, from)?;
         let (part, cut_off) = commands.measure(policy)?;
         if cut_off {
-            self.recovery.warnings.push(format!(
-                "{}: the last command another server wrote is cut off and dropped, at position {}",
-                path.display(),
-                part.to
-            ));
+            self.recovery.warnings.push(cut_off_warning(&part));
             self.recovery.foreign_cut = Some((path.to_path_buf(), part.to));
         }
         Ok(part)
@@ -408,6 +427,14 @@ impl Survey<'_> {
     }
 }
 
+fn cut_off_warning(part: &ForeignPart) -> String {
+    format!(
+        "{}: the last command another server wrote is cut off and dropped, at position {}",
+        part.path.display(),
+        part.to
+    )
+}
+
 /// Puts archived segments in front of `chain` as long as they meet without a gap. One that is about
 /// to be archived, in the manifest's folder but not in the manifest, counts as archived.
 pub(crate) fn extend_into_archive(
@@ -463,10 +490,11 @@ fn end_offset(storage: &dyn Storage, path: &Path) -> Result<Option<Offset>, LogE
 fn without_manifest(
     storage: &dyn Storage,
     layout: &Layout,
+    policy: TailPolicy,
     had_server: bool,
 ) -> Result<Recovery, LogError> {
     refuse_unlisted(storage, layout)?;
-    let (found, base) = if exists(storage, &layout.old_aof())? {
+    let (found, base) = if holds_bytes(storage, &layout.old_aof())? {
         let path = layout.old_aof();
         let kind = aof_kind(storage, &path)?;
         (Found::OldAof, Some(Base { path, kind, at: None }))
@@ -486,6 +514,7 @@ fn without_manifest(
         manifest: None,
         chain: VecDeque::new(),
         tail: None,
+        policy,
         foreign_cut: None,
         next_seq: next_seq(storage, layout, 0)?,
     })
@@ -580,6 +609,15 @@ fn ending_of(
     } else {
         Ending::MachineLost { policy: note.policy }
     })
+}
+
+/// An older Redis makes its log, empty, when it starts with one beside a snapshot: that is no data set.
+fn holds_bytes(storage: &dyn Storage, path: &Path) -> Result<bool, LogError> {
+    if !exists(storage, path)? {
+        return Ok(false);
+    }
+    let file = storage.open(path, OpenMode::Read).map_err(LogError::io("open", path))?;
+    Ok(file.len().map_err(LogError::io("read the length of", path))? > 0)
 }
 
 /// One more than any number in use, so that no name is ever given twice.

@@ -100,6 +100,23 @@ pub(crate) fn shown(key: &[u8]) -> String {
 }
 
 impl RdbError {
+    /// Whether the file is not what was written, as opposed to one that this version cannot hold.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::NotRdb
+            | Self::Truncated { .. }
+            | Self::Malformed { .. }
+            | Self::Checksum { .. }
+            | Self::EntryCount { .. }
+            | Self::DuplicateKey { .. } => true,
+            Self::Version { .. }
+            | Self::UnsupportedType { .. }
+            | Self::Database { .. }
+            | Self::Stopped
+            | Self::Io(_) => false,
+        }
+    }
+
     pub(crate) fn malformed(position: u64, what: &'static str) -> Self {
         Self::Malformed { position, what }
     }

@@ -26,7 +26,7 @@ pub use error::RdbError;
 pub use fill::{Filled, fill};
 pub use header::{DatabaseSize, Header, StreamPosition};
 pub use snapshot::{Contents, LoadedEntry, Progress, SnapshotFile};
-pub use writer::{SnapshotWriter, Written};
+pub use writer::{SnapshotWriter, Written, empty_snapshot};
 
 /// The RDB version written: that of Redis 7.0, so that it and everything newer can load it.
 pub const VERSION_WRITTEN: u32 = 10;

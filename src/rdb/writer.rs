@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use super::block::BlockBuilder;
 use super::codec::push_recompressed;
-use super::crc64::Crc64;
+use super::crc64::{Crc64, crc64};
 use super::error::RdbError;
 use super::header::Header;
 use super::lzf::Compressor;
-use super::reader::{OPCODE_END, Piece, Reader};
+use super::reader::{OPCODE_END, Piece, Reader, push_magic};
 use crate::storage::File;
 
 /// The file is synced each time this many bytes have been written, so that the last sync is short
@@ -43,6 +43,16 @@ pub struct SnapshotWriter {
 struct Compression {
     compressor: Compressor,
     block: BlockBuilder,
+}
+
+/// A snapshot of nothing.
+pub fn empty_snapshot() -> Vec<u8> {
+    let mut bytes = Vec::new();
+    push_magic(&mut bytes);
+    bytes.push(OPCODE_END);
+    let crc = crc64(&bytes);
+    bytes.extend_from_slice(&crc.to_le_bytes());
+    bytes
 }
 
 impl SnapshotWriter {

@@ -41,6 +41,14 @@ pub struct Intake {
     parsed_len: usize,
     /// Bytes at the front that are whole units.
     whole_len: usize,
+    /// What the whole units say.
+    told: Told,
+    /// What the transaction under way says: it counts once that is whole.
+    telling: Told,
+}
+
+#[derive(Debug, Default)]
+struct Told {
     db: Option<u32>,
     asks_for_ack: bool,
 }
@@ -67,8 +75,8 @@ impl Intake {
             let bytes = std::mem::replace(&mut self.buffer, rest);
             self.parsed_len -= self.whole_len;
             self.whole_len = 0;
-            let asks_for_ack = std::mem::take(&mut self.asks_for_ack);
-            return Ok(Some(Units { bytes, db: self.db.take(), asks_for_ack }));
+            let Told { db, asks_for_ack } = std::mem::take(&mut self.told);
+            return Ok(Some(Units { bytes, db, asks_for_ack }));
         }
         parsed?;
         if self.buffer.len() > FRAME_PAYLOAD_LEN_MAX as usize {
@@ -94,12 +102,15 @@ impl Intake {
             match look_at(&args) {
                 Meaning::Begins => self.in_transaction = true,
                 Meaning::Ends => self.in_transaction = false,
-                Meaning::Selects(db) => self.db = Some(db),
-                Meaning::AsksForAck => self.asks_for_ack = true,
+                Meaning::Selects(db) => self.telling.db = Some(db),
+                Meaning::AsksForAck => self.telling.asks_for_ack = true,
                 Meaning::Other => {}
             }
             if !self.in_transaction {
                 self.whole_len = end;
+                let Told { db, asks_for_ack } = std::mem::take(&mut self.telling);
+                self.told.db = db.or(self.told.db);
+                self.told.asks_for_ack |= asks_for_ack;
             }
         };
         self.parsed_len += self.parser.discard(&mut self.batch);

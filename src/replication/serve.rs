@@ -19,6 +19,7 @@ use crate::base::number::parse_i64;
 use crate::engine::service::TakenSocket;
 use crate::engine::session::ClientKind;
 use crate::engine::{Peer, Session};
+use crate::rdb::empty_snapshot;
 use crate::resp::request::{ParseLimits, RequestParser};
 use crate::resp::{Args, Batch};
 
@@ -73,6 +74,7 @@ pub(super) async fn serve(replication: Rc<Replication>, session: Session, socket
         output,
         psync2: session.replica.psync2,
         snapshot_only: session.replica.rdb_only,
+        without_keys: session.replica.without_keys,
     };
     let end = tokio::select! {
         biased;
@@ -180,12 +182,16 @@ struct Feed<W> {
     output: W,
     psync2: bool,
     snapshot_only: bool,
+    without_keys: bool,
 }
 
 impl<W: AsyncWrite + Unpin> Feed<W> {
     async fn run(&mut self, session: Session, request: Request) -> Result<Infallible, LinkEnd> {
         self.send_replies(session).await?;
         self.replication.settled().await;
+        if self.without_keys {
+            return self.run_without_keys(&request).await;
+        }
         let decided = {
             let backlog = self.backlog().ok_or(LinkEnd::Stopped)?;
             decide(&request, &backlog)
@@ -213,6 +219,23 @@ impl<W: AsyncWrite + Unpin> Feed<W> {
         self.announce(&request, source.offset).await?;
         self.send_snapshot(&source).await?;
         drop(source);
+        self.go_on(tail).await
+    }
+
+    /// An empty snapshot in place of the keys, and the stream from here on.
+    async fn run_without_keys(&mut self, request: &Request) -> Result<Infallible, LinkEnd> {
+        let end = self.backlog().ok_or(LinkEnd::Stopped)?.end;
+        let tail = self.open_tail(end).await?;
+        self.announce(request, end).await?;
+        self.replica.state.set(ReplicaState::SendSnapshot);
+        let snapshot = empty_snapshot();
+        self.send(format!("${}\r\n", snapshot.len()).as_bytes()).await?;
+        self.send(&snapshot).await?;
+        self.go_on(tail).await
+    }
+
+    /// What follows a snapshot.
+    async fn go_on(&mut self, tail: Tail) -> Result<Infallible, LinkEnd> {
         if self.snapshot_only {
             self.replica.state.set(ReplicaState::SnapshotSent);
             return Ok(std::future::pending().await);

@@ -44,12 +44,13 @@ pub fn from_log(node: &Node, engine: &mut Engine) -> Result<(), String> {
         log.settle().map_err(|error| error.to_string())?;
     }
     let layout = settings::layout(&node.config.borrow());
-    let recovery = recover(&*node.storage, &layout, TailPolicy::Trim).map_err(|e| e.to_string())?;
+    let mut recovery =
+        recover(&*node.storage, &layout, TailPolicy::Trim).map_err(|e| e.to_string())?;
     let empty = empty_keyspace(engine);
     let present = std::mem::replace(&mut engine.keyspace, empty);
     let threads = settings::load_threads();
     let progress = LoadProgress::default();
-    let result = load(engine, &node.storage, &layout, &recovery, threads, &progress);
+    let result = load(engine, &node.storage, &layout, &mut recovery, threads, &progress);
     let loaded = std::mem::replace(&mut engine.keyspace, present);
     result.map_err(|error| error.to_string())?;
     engine.replace_keyspace(loaded);

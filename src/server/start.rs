@@ -198,15 +198,16 @@ impl Loader {
         if !self.durable {
             return self.load_dump(keyspace);
         }
-        let recovery = recover(&*self.storage, &self.layout, self.tail_policy)?;
-        for warning in &recovery.warnings {
-            tracing::warn!("{warning}");
-        }
+        let mut recovery = recover(&*self.storage, &self.layout, self.tail_policy)?;
+        let warn = |warnings: &[String]| warnings.iter().for_each(|text| tracing::warn!("{text}"));
+        warn(&recovery.warnings);
+        let warned = recovery.warnings.len();
         let mut engine = Engine::new(keyspace, self.settings, self.clock, seed);
         let progress = LoadProgress::default();
         let threads = settings::load_threads();
         let summary =
-            load(&mut engine, &self.storage, &self.layout, &recovery, threads, &progress)?;
+            load(&mut engine, &self.storage, &self.layout, &mut recovery, threads, &progress)?;
+        warn(&recovery.warnings[warned..]);
         Ok(Data { keyspace: engine.keyspace, recovery: Some(recovery), summary })
     }
 
@@ -215,7 +216,9 @@ impl Loader {
         let path = self.layout.dump();
         let mut summary = LoadSummary::default();
         if self.storage.exists(&path)? {
-            let failed = |source| LoadError::Snapshot { path: path.clone(), source };
+            let dir = self.layout.dir();
+            let failed =
+                |source| LoadError::Snapshot { path: path.clone(), dir: dir.to_owned(), source };
             let mapping = self.storage.map(&path)?;
             let file = SnapshotFile::open(mapping.bytes()).map_err(failed)?;
             let now_ms = self.clock.unix_ms();

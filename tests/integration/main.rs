@@ -7,13 +7,19 @@ mod command_runner;
 mod command_script;
 mod commands;
 mod config_files;
+mod damage;
 mod inspect;
 #[cfg(feature = "interop")]
 mod interop_command;
 #[cfg(feature = "interop")]
+mod interop_directory;
+#[cfg(feature = "interop")]
 mod interop_inspect;
 #[cfg(feature = "interop")]
 mod interop_rdb;
+#[cfg(feature = "interop")]
+mod interop_tools;
+mod log_tool;
 mod rdb_fixtures;
 #[cfg(feature = "interop")]
 mod redis_server;

@@ -7,6 +7,12 @@ mod command_runner;
 mod command_script;
 mod commands;
 mod keyspace;
+mod log;
 mod rdb;
+mod replication;
 mod resp;
 mod storage;
+
+/// Counts, so that a test can say how much memory an input made the library take.
+#[global_allocator]
+static ALLOCATOR: vellum::base::alloc::CountingAllocator = vellum::base::alloc::CountingAllocator;

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use proptest::prelude::*;
+use vellum::base::alloc::{peak_bytes, reset_peak, used_bytes};
 use vellum::base::{Offset, ReplId};
 use vellum::keyspace::{Keyspace, NewValue, ValueRef};
 use vellum::rdb::codec::EncodedEntry;
@@ -16,6 +17,15 @@ use vellum::rdb::{
     SnapshotWriter, StreamPosition, Written, background,
 };
 use vellum::storage::{OpenMode, SimDisk, Storage};
+
+const REDIS_FILES: [&[u8]; 4] = [
+    include_bytes!("../fixtures/rdb/redis-7.0-strings.rdb"),
+    include_bytes!("../fixtures/rdb/redis-7.0-lru.rdb"),
+    include_bytes!("../fixtures/rdb/redis-7.0-lfu.rdb"),
+    include_bytes!("../fixtures/rdb/redis-7.0-list.rdb"),
+];
+/// Far more than the files take, and far less than the lengths that can be stated in them.
+const MEMORY_MAX: usize = 64 << 20;
 
 type Key = (u32, Vec<u8>);
 type Content = BTreeMap<Key, (Vec<u8>, Option<u64>)>;
@@ -311,6 +321,30 @@ proptest! {
         let _ = read(&bytes, 2);
         let _ = SnapshotFile::open(&tail);
         let _ = read_payload(&tail);
+    }
+
+    #[test]
+    fn changed_files_of_redis_never_panic(
+        which in 0..REDIS_FILES.len(),
+        changes in prop::collection::vec(
+            (any::<prop::sample::Index>(), prop_oneof![any::<u8>(), 0xf4..=0xffu8, 0x80..0xc4u8]),
+            1..6,
+        ),
+        len in any::<prop::sample::Index>(),
+    ) {
+        let mut bytes = REDIS_FILES[which].to_vec();
+        for (index, byte) in changes {
+            *index.get_mut(&mut bytes) = byte;
+        }
+        // Zeros in place of the checksum: it was written without one, so the structure must tell.
+        let end = bytes.len() - 8;
+        bytes[end..].fill(0);
+        reset_peak();
+        let before = used_bytes();
+        let _ = read(&bytes, 1);
+        let _ = read(&bytes[..len.index(bytes.len())], 1);
+        let taken = peak_bytes().saturating_sub(before);
+        prop_assert!(taken < MEMORY_MAX, "{taken} bytes were taken");
     }
 
     #[test]

@@ -126,6 +126,12 @@ impl Client {
         self.try_command(args).unwrap_or_else(|e| panic!("{args:?}: {e}"))
     }
 
+    /// Sends a command of arbitrary bytes and gives its reply; a broken connection fails the test.
+    pub fn command_bytes(&mut self, args: &[&[u8]]) -> Value {
+        self.send_raw(&encode(args)).expect("sent");
+        self.read().expect("a reply")
+    }
+
     /// A field of INFO.
     pub fn info(&mut self, field: &str) -> String {
         let text = self.command(&["INFO", "everything"]).text();

@@ -5,6 +5,9 @@
 
 pub mod client;
 pub mod load;
+#[cfg(feature = "interop")]
+pub mod dataset;
+pub mod files;
 pub mod process;
 
 pub use client::{Client, Value};

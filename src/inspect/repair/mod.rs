@@ -15,7 +15,7 @@ use super::Environment;
 use super::cli::RepairArgs;
 use super::error::InspectError;
 use crate::base::{Clock, SystemClock};
-use crate::log::{Layout, LockFile, TailPolicy, recover};
+use crate::log::{Layout, LockFile, LogError, TailPolicy, recover};
 use crate::storage::{OpenMode, Storage, crashsafe};
 
 /// Bytes copied at a time.
@@ -29,7 +29,13 @@ pub(super) fn run(env: &mut Environment<'_>, args: &RepairArgs) -> Result<(), In
         let dir = layout.dir().display();
         return Err(InspectError::Refused(format!("there is no directory {dir}")));
     }
-    let _lock = LockFile::acquire(storage, &layout)?;
+    let _lock = LockFile::acquire(storage, &layout).map_err(|error| match error {
+        LogError::Locked { dir, holder } => InspectError::Refused(format!(
+            "{} is in use by {holder}: stop it, then repair",
+            dir.display()
+        )),
+        other => other.into(),
+    })?;
     let plan = Plan::make(storage, &layout)?;
     if plan.steps.is_empty() {
         writeln!(env.out, "nothing to repair in {}", layout.dir().display())?;

@@ -60,6 +60,8 @@ impl Opening {
         if let Some(Part::Foreign(part)) = recovery.parts.last() {
             // Cuts off a command that another server did not finish, and makes durable what stays.
             cut(&*storage, &part.path, part.to).map_err(LogError::io("cut", &part.path))?;
+        } else if let Some((path, to)) = &recovery.foreign_cut {
+            cut(&*storage, path, *to).map_err(LogError::io("cut", path))?;
         }
         if let Some(tail) = &recovery.tail {
             mend_tail(&*storage, tail, recovery.ending)

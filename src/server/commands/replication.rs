@@ -118,6 +118,15 @@ pub fn replconf(mut call: Call<'_>) -> Flow {
                 }
                 None => Some(NOT_AN_INTEGER.to_owned()),
             }
+        } else if is_word(name, "rdb-filter-only") {
+            // There are no functions, so what a list of filters leaves is nothing.
+            let unknown =
+                value.split(|b| *b == b' ').find(|w| !w.is_empty() && !is_word(w, "functions"));
+            known.without_keys = unknown.is_none();
+            unknown.map(|word| {
+                let word = String::from_utf8_lossy(word);
+                format!("ERR Unsupported rdb-filter-only option: {word}")
+            })
         } else if is_word(name, "ack") || is_word(name, "fack") || is_word(name, "getack") {
             // Of a client that is no replica: not answered, and means nothing.
             return Flow::Continue;
