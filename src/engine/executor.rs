@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::commit::Committer;
 use super::gate::{Gate, Ticket};
 use super::guards::{Guards, runs_inside_multi};
+use super::recover::LoadProgress;
 use super::service::{Flow, Pause};
 use super::session::{ReplyMode, Session};
 use super::snapshot::SnapshotTask;
@@ -109,6 +110,7 @@ pub struct Engine {
     turn_us: u64,
     /// The snapshot being taken.
     pub(super) snapshot: Option<SnapshotTask>,
+    loading: Option<Arc<LoadProgress>>,
 }
 
 /// Effects of several commands, in order, with the SELECTs they need.
@@ -182,7 +184,25 @@ impl Engine {
             reads_in_turn: 0,
             turn_us: 0,
             snapshot: None,
+            loading: None,
         }
+    }
+
+    /// A data set is being read: commands that need one are refused until [`Engine::end_loading`].
+    pub fn begin_loading(&mut self, progress: Arc<LoadProgress>) {
+        self.guards.loading = true;
+        self.loading = Some(progress);
+    }
+
+    /// The data set is there, or the one before it stays.
+    pub fn end_loading(&mut self) {
+        self.guards.loading = false;
+        self.loading = None;
+    }
+
+    /// How far the load under way is, if one is.
+    pub fn load_progress(&self) -> Option<&Arc<LoadProgress>> {
+        self.loading.as_ref()
     }
 
     /// The table of commands.

@@ -64,11 +64,27 @@ fn advice(source: &RdbError, dir: &Path) -> String {
 pub struct LoadProgress {
     /// Bytes of the snapshot.
     pub snapshot: Progress,
+    started_ms: u64,
     total_len: AtomicU64,
     replayed_len: AtomicU64,
 }
 
 impl LoadProgress {
+    /// Nothing loaded yet; `started_ms` is milliseconds since the Unix epoch.
+    pub fn new(started_ms: u64) -> Arc<Self> {
+        Arc::new(Self { started_ms, ..Self::default() })
+    }
+
+    /// When loading began, in milliseconds since the Unix epoch.
+    pub fn started_ms(&self) -> u64 {
+        self.started_ms
+    }
+
+    /// Notes how many bytes there are to load.
+    pub fn set_total_len(&self, len: u64) {
+        self.total_len.store(len, Ordering::Relaxed);
+    }
+
     /// Bytes of all files to load.
     pub fn total_len(&self) -> u64 {
         self.total_len.load(Ordering::Relaxed)
@@ -96,7 +112,7 @@ pub fn load(
         storage.open(path, OpenMode::Read).and_then(|file| file.len()).unwrap_or(0)
     };
     let base_len = recovery.base.as_ref().map_or(0, |base| file_len(&base.path));
-    progress.total_len.store(base_len + recovery.replay_len(&**storage), Ordering::Relaxed);
+    progress.set_total_len(base_len + recovery.replay_len(&**storage));
     let mut summary = LoadSummary::default();
     let mut stream = Applier::new(Origin::Replay, 0);
     if let Some(base) = recovery.base.clone() {
@@ -177,15 +193,34 @@ pub struct LoadSummary {
 
 /// Where the log goes on: under the recovered identity, unless others may have seen what is lost. Then,
 /// and when there is none, it goes on under `new_id`.
-pub fn head_after(recovery: Option<&Recovery>, summary: &LoadSummary, new_id: ReplId) -> Head {
+///
+/// Without a log (cache mode) it begins at the place in a history that the dump states. A replica asks its
+/// master to go on from there. A master goes on under a new name, because it may have told replicas more
+/// than it saved; those that are exactly there can follow.
+pub fn head_after(
+    recovery: Option<&Recovery>,
+    summary: &LoadSummary,
+    is_replica: bool,
+    new_id: ReplId,
+) -> Head {
     let db = summary.stream_db as u32;
-    let Some(end) = recovery.and_then(|recovery| recovery.head) else {
+    let Some(recovery) = recovery else {
+        let Some(at) = summary.base_position.filter(|at| at.repl_id != ReplId::NONE) else {
+            return Head { identity: Identity::new(new_id), offset: Offset::ZERO, db };
+        };
+        let saved = Identity::new(at.repl_id);
+        let identity = if is_replica { saved } else { saved.succeeded_by(new_id, at.offset) };
+        return Head { identity, offset: at.offset, db };
+    };
+    let Some(end) = recovery.head else {
         return Head { identity: Identity::new(new_id), offset: Offset::ZERO, db };
     };
-    let identity = match recovery {
-        Some(recovery) if recovery.has_foreign_writes() => Identity::new(new_id),
-        Some(recovery) if recovery.needs_new_id() => end.identity.succeeded_by(new_id, end.offset),
-        _ => end.identity,
+    let identity = if recovery.has_foreign_writes() {
+        Identity::new(new_id)
+    } else if recovery.needs_new_id() {
+        end.identity.succeeded_by(new_id, end.offset)
+    } else {
+        end.identity
     };
     Head { identity, offset: end.offset, db }
 }

@@ -9,10 +9,13 @@
 //! DIR/archive/backlog.<n>.incr.aof                     segment of the cache mode, never replayed
 //! DIR/archive/orphan.<n>.incr.aof                      segment that no manifest named, put aside
 //! DIR/appendonly.aof                                   log of Redis before version 7
-//! DIR/dump.rdb, DIR/LOCK
+//! DIR/dump.rdb, DIR/LOCK, DIR/catalogue
+//! DIR/snapshot.tmp                                     snapshot being written
 //! ```
 
 use std::path::{Path, PathBuf};
+
+use crate::storage::crashsafe;
 
 /// The names a data directory is made of (`dir`, `appenddirname`, `appendfilename`, `dbfilename`).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,6 +99,16 @@ impl Layout {
     /// The snapshot under the name that tools look for.
     pub fn dump(&self) -> PathBuf {
         self.dir.join(&self.dump_name)
+    }
+
+    /// A snapshot that is being written.
+    pub fn snapshot_temporary(&self) -> PathBuf {
+        crashsafe::temporary_path(&self.dir.join("snapshot"))
+    }
+
+    /// The folder of the catalogue.
+    pub fn catalogue_dir(&self) -> PathBuf {
+        self.dir.join("catalogue")
     }
 
     /// The log of a Redis before version 7, one file in the data directory itself.

@@ -89,6 +89,17 @@ pub(crate) fn retire(
     Ok(())
 }
 
+/// Removes what the server before this one was still making in the data directory itself: a snapshot, and
+/// the next `dump.rdb`.
+pub(crate) fn remove_unfinished(storage: &dyn Storage, layout: &Layout) -> Result<(), LogError> {
+    for path in [layout.snapshot_temporary(), crashsafe::temporary_path(&layout.dump())] {
+        if storage.exists(&path).map_err(LogError::io("look for", &path))? {
+            crashsafe::remove(storage, &path).map_err(LogError::io("remove", &path))?;
+        }
+    }
+    Ok(())
+}
+
 /// Removes segments that were being prepared when the server before this one ended.
 pub(crate) fn remove_prepared(storage: &dyn Storage, layout: &Layout) -> Result<(), LogError> {
     let dir = layout.append_dir();

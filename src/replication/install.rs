@@ -13,9 +13,10 @@ use tokio::sync::oneshot;
 use super::link::MasterLink;
 use super::psync::Position;
 use super::state::Replication;
+use crate::engine::recover::LoadProgress;
 use crate::keyspace::Keyspace;
 use crate::log::{Head, Identity, Layout, LogError, LogMode, Writer};
-use crate::rdb::{Progress, RdbError, SnapshotFile, fill};
+use crate::rdb::{RdbError, SnapshotFile, fill};
 use crate::storage::{Storage, crashsafe};
 
 /// Time before a snapshot that is in its place is loaded again after a failure.
@@ -46,9 +47,10 @@ pub async fn install(
     let site = replication.site.upgrade().ok_or(InstallError::Cancelled)?;
     replication.replicas.drop_all();
     let head = Head { identity: Identity::new(at.replid), offset: at.offset, db };
+    let progress = LoadProgress::new(site.engine().borrow().clock.unix_ms());
     let switched = {
         let mut engine = site.engine().borrow_mut();
-        engine.guards.loading = true;
+        engine.begin_loading(Arc::clone(&progress));
         engine.cancel_snapshot();
         let (report, switched) = oneshot::channel();
         let (storage, clock) = (site.storage(), Arc::clone(&engine.clock));
@@ -70,7 +72,7 @@ pub async fn install(
     let path = match switched.await {
         Ok(Ok(path)) => path,
         Ok(Err(error)) => {
-            site.engine().borrow_mut().guards.loading = false;
+            site.engine().borrow_mut().end_loading();
             return Err(error.into());
         }
         Err(_) => return Err(InstallError::Cancelled),
@@ -95,7 +97,8 @@ pub async fn install(
     let (storage, threads) = (site.storage(), site.settings().threads);
     let loaded = loop {
         let (storage, path) = (Arc::clone(&storage), path.clone());
-        let load = move || load(&*storage, &path, databases, seed, threads);
+        let progress = Arc::clone(&progress);
+        let load = move || load(&*storage, &path, databases, seed, threads, &progress);
         match tokio::task::spawn_blocking(load).await {
             Ok(Ok(keyspace)) => break keyspace,
             // It was whole a moment ago: the disk, or memory, may come back.
@@ -108,7 +111,7 @@ pub async fn install(
     engine.keyspace = loaded;
     engine.replaced_keyspace();
     engine.dirty = 0;
-    engine.guards.loading = false;
+    engine.end_loading();
     let keys = engine.keyspace.len();
     tracing::info!(keys, offset = %at.offset, replid = %at.replid, "the master's data set is loaded");
     Ok(())
@@ -143,12 +146,14 @@ fn load(
     databases: usize,
     seed: u64,
     threads: usize,
+    progress: &LoadProgress,
 ) -> Result<Keyspace, RdbError> {
     let mapping = storage.map(path)?;
     let file = SnapshotFile::open(mapping.bytes())?;
+    progress.set_total_len(file.len());
     let mut keyspace = Keyspace::new(databases, seed);
     let go_on = || ControlFlow::Continue(());
     // What has expired stays until the master says so.
-    fill::fill(&mut keyspace, &file, threads, None, &Progress::new(), go_on)?;
+    fill::fill(&mut keyspace, &file, threads, None, &progress.snapshot, go_on)?;
     Ok(keyspace)
 }

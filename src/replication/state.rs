@@ -179,11 +179,18 @@ impl Replication {
         tracing::info!(%replid, offset = %engine.offset(), "this server is a master now");
     }
 
+    /// Applies what the master's stream has brought into the log, without waiting for the disk: whoever
+    /// takes the keyspace for the state at the end of the log calls this first.
+    pub fn catch_up(&self, engine: &mut Engine) {
+        let link = self.master();
+        self.drain(engine, link.as_deref());
+    }
+
     /// Applies what the link has stored: what is in the log counts, whoever the master is.
     fn drain(&self, engine: &mut Engine, link: Option<&MasterLink>) {
         let Some(link) = link else { return };
         if let Err(error) = link.pending.borrow_mut().apply_all(engine) {
-            tracing::error!(%error, "cannot apply what the former master sent");
+            tracing::error!(%error, "cannot apply what the master sent");
         }
     }
 

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use super::config::{Config, Invocation, Loaded, Sources, options};
 use super::logging::{self, LogHandle};
+use super::panics;
 use super::process::{self, Supervisor};
 use crate::storage::RealDisk;
 
@@ -45,6 +46,7 @@ fn run<E: Display>(
         Ok(log) => log,
         Err(error) => return fail(&error.to_string()),
     };
+    panics::install_hook();
     logging::announce_start(&loaded);
     match start(loaded, log) {
         Ok(status) => status,

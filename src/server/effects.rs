@@ -80,10 +80,12 @@ fn switch_log(node: &Node, engine: &mut Engine, after: &Config) -> Result<(), St
     }
     if !after.appendonly {
         engine.cancel_snapshot();
-        return engine.stop_log().map_err(|error| {
+        engine.stop_log().map_err(|error| {
             tracing::warn!(%error, "the log cannot be switched off");
             "Unable to turn off AOF. Check server logs.".to_owned()
-        });
+        })?;
+        tell_log(engine, after);
+        return Ok(());
     }
     if engine.snapshot_task().is_some() {
         // The one under way was begun for another end: the next one makes the log durable.

@@ -1,5 +1,6 @@
 //! Configuration, start, stop, supervision and the administrative commands.
 
+mod catalogue;
 pub mod cli;
 pub mod commands;
 pub mod config;
@@ -10,11 +11,13 @@ mod host;
 pub mod info;
 mod janitor;
 pub mod latency;
+mod load;
 pub mod logging;
 mod memory;
 mod monitors;
 mod node;
 mod observers;
+mod panics;
 mod pause;
 pub mod process;
 pub mod redact;

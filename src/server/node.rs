@@ -22,6 +22,7 @@ use crate::engine::service::{OutputLimit, TakenSocket};
 use crate::engine::session::{Card, ClientKind};
 use crate::engine::{Engine, Flow, Order, Peer, Service, Session, Ticket};
 use crate::log::Identity;
+use crate::log::catalogue::CatalogueThread;
 use crate::replication::{Replication, Site};
 use crate::resp::Batch;
 use crate::resp::request::ParseLimits;
@@ -54,6 +55,8 @@ pub struct Node {
     pub snapshots: Snapshots,
     /// Replicas, and the master.
     pub replication: Rc<Replication>,
+    /// What keeps the catalogue, once there is a log.
+    pub catalogue: RefCell<Option<CatalogueThread>>,
     /// `CLIENT PAUSE`.
     pub pauses: Pauses,
     /// SHUTDOWN and signals.
@@ -130,6 +133,7 @@ impl Node {
             replication: Replication::new(me.clone() as Weak<dyn Site>),
             observers: Observers::new(engine.table(), &config),
             snapshots: Snapshots::default(),
+            catalogue: RefCell::default(),
             pauses: Pauses::default(),
             stop: Stop::default(),
             rounds: Rounds::default(),

@@ -197,6 +197,14 @@ impl Supervisor {
             Self::Upstart => Ok(()),
         }
     }
+
+    /// Tells the init system that the server is about to end by itself.
+    pub fn tell_stopping(self) -> io::Result<()> {
+        match self {
+            Self::Systemd => notify_systemd("STOPPING=1\n"),
+            Self::None | Self::Upstart => Ok(()),
+        }
+    }
 }
 
 /// Sends a message to `$NOTIFY_SOCKET`: a path, or a name in the abstract space when it begins with @.

@@ -40,6 +40,7 @@ pub fn from_log(node: &Node, engine: &mut Engine) -> Result<(), String> {
     }
     engine.cancel_snapshot();
     engine.finish_cancelled_walk();
+    node.replication.catch_up(engine);
     if let Some(log) = &mut engine.log {
         log.settle().map_err(|error| error.to_string())?;
     }

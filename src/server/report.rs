@@ -11,6 +11,7 @@ use super::snapshots::{History, Purpose};
 use crate::base::ReplId;
 use crate::command::Aging;
 use crate::engine::Engine;
+use crate::engine::recover::LoadProgress;
 use crate::engine::session::ClientKind;
 use crate::keyspace::Db;
 
@@ -146,6 +147,9 @@ fn persistence(node: &Node, engine: &Engine) -> Persistence {
         aof_rewrites_consecutive_failures: snapshots.rewrites.failures.get(),
         ..Persistence::default()
     };
+    if let Some(progress) = engine.load_progress() {
+        loading(&mut figures, progress, engine.clock.unix_ms());
+    }
     if let Some(log) = &engine.log {
         let (appended, written) = (log.appended_offset(), log.written_offset());
         figures.aof_last_write_status = Outcome(log.failure().is_none());
@@ -163,6 +167,26 @@ fn persistence(node: &Node, engine: &Engine) -> Persistence {
         figures.vellum_offset_durable = Some(log.durable_offset().get());
     }
     figures
+}
+
+/// How far a load is, and how long it will still take at its mean speed so far.
+fn loading(figures: &mut Persistence, progress: &LoadProgress, now_ms: u64) {
+    let (total, done) = (progress.total_len(), progress.done_len());
+    let elapsed_s = (now_ms / 1000).saturating_sub(progress.started_ms() / 1000);
+    let share = if total > 0 { done as f64 / total as f64 * 100.0 } else { 0.0 };
+    // Redis says one second as long as it cannot tell.
+    let eta_s = match elapsed_s {
+        0 => 1,
+        _ => {
+            u128::from(elapsed_s) * u128::from(total.saturating_sub(done)) / (u128::from(done) + 1)
+        }
+    };
+    figures.loading_start_time = Some(progress.started_ms() / 1000);
+    figures.loading_total_bytes = Some(total);
+    figures.loading_rdb_used_mem = Some(0);
+    figures.loading_loaded_bytes = Some(done);
+    figures.loading_loaded_perc = Some(Decimal(share));
+    figures.loading_eta_seconds = Some(u64::try_from(eta_s).unwrap_or(u64::MAX));
 }
 
 fn stats(node: &Node, engine: &mut Engine) -> Stats {

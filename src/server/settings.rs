@@ -20,11 +20,21 @@ pub fn layout(config: &Config) -> Layout {
     )
 }
 
+/// Shortest segment of a backlog, in bytes.
+const BACKLOG_SEGMENT_LEN_MIN: u64 = 256 * 1024;
+
 /// Sizes and retention of the log.
 pub fn log_options(config: &Config) -> LogOptions {
+    let (mut segment_len_max, mut archive_len_max) =
+        (config.aof_segment_size, config.archive_bytes_max);
+    if !config.appendonly {
+        archive_len_max = archive_len_max.max(config.repl_backlog_size);
+        // What is removed is whole segments.
+        segment_len_max = segment_len_max.min((archive_len_max / 4).max(BACKLOG_SEGMENT_LEN_MIN));
+    }
     LogOptions {
-        segment_len_max: config.aof_segment_size,
-        archive_len_max: config.archive_bytes_max,
+        segment_len_max,
+        archive_len_max,
         archive_age_max_ms: (config.archive_age_max > 0).then(|| config.archive_age_max * 1000),
         ..LogOptions::default()
     }
@@ -73,16 +83,12 @@ pub fn load_threads() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
-/// How a snapshot is taken. `name` tells temporary files of different purposes apart.
-pub fn snapshot_plan(
-    config: &Config,
-    storage: &std::sync::Arc<dyn Storage>,
-    name: &str,
-) -> SnapshotPlan {
+/// How a snapshot is taken.
+pub fn snapshot_plan(config: &Config, storage: &std::sync::Arc<dyn Storage>) -> SnapshotPlan {
     let layout = layout(config);
     SnapshotPlan {
         storage: std::sync::Arc::clone(storage),
-        temporary: crate::storage::crashsafe::temporary_path(&layout.dir().join(name)),
+        temporary: layout.snapshot_temporary(),
         dump: layout.dump(),
         compress: config.rdbcompression,
         under_log: config.appendonly,

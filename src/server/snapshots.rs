@@ -187,7 +187,8 @@ impl Node {
         purpose: Purpose,
         config: &Config,
     ) -> Result<(), SnapshotError> {
-        let plan = settings::snapshot_plan(config, &self.storage, "snapshot");
+        let plan = settings::snapshot_plan(config, &self.storage);
+        self.replication.catch_up(engine);
         match engine.begin_snapshot(plan) {
             Ok(()) => {
                 tracing::info!(offset = %engine.offset(), "Background saving started");
@@ -213,7 +214,8 @@ impl Node {
     /// # Errors
     /// As the engine's.
     pub fn snapshot_now(&self, engine: &mut Engine) -> Result<Snapshot, SnapshotError> {
-        let plan = settings::snapshot_plan(&self.config.borrow(), &self.storage, "snapshot");
+        let plan = settings::snapshot_plan(&self.config.borrow(), &self.storage);
+        self.replication.catch_up(engine);
         let result = engine.snapshot_now(plan);
         if !matches!(result, Err(SnapshotError::Busy)) {
             self.snapshots.note(Purpose::Save, &result, engine.clock.unix_ms());
@@ -239,6 +241,9 @@ impl Node {
         let purpose = self.snapshots.running.take().unwrap_or(Purpose::Save);
         self.snapshots.note(purpose, &result, engine.clock.unix_ms());
         self.refresh_guards(&mut engine);
+        if let Some(catalogue) = &*self.catalogue.borrow() {
+            catalogue.wake();
+        }
         // The log may have become durable with it.
         effects::tell_log(&mut engine, &self.config.borrow());
         None

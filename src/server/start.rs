@@ -6,24 +6,23 @@ use std::process::ExitCode;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::Notify;
 use tokio::task::LocalSet;
 
 use super::config::{Config, Loaded};
+use super::load::{self, Data};
 use super::logging::{LogHandle, LogRole};
 use super::node::{Node, Rebind};
+use super::process::{PidFile, Supervisor};
 use super::snapshots::{BaseFigures, Purpose};
-use super::{cron, process, settings, supervise};
+use super::supervise::Signals;
+use super::{catalogue, cron, process, settings, supervise};
 use crate::base::{Clock, Offset, ReplId, SystemClock};
-use crate::engine::recover::{LoadError, LoadProgress, LoadSummary, head_after, load};
+use crate::engine::recover::{LoadError, head_after};
 use crate::engine::{Committer, Engine, Service};
 use crate::keyspace::Keyspace;
-use crate::log::{
-    Head, Layout, LockFile, LogError, Opening, PreparerThread, Recovery, SyncPolicy, TailPolicy,
-    Writer, recover,
-};
+use crate::log::{Head, LockFile, LogError, Opening, PreparerThread, Recovery, SyncPolicy, Writer};
 use crate::net::{ListenError, Listeners, Network, TcpOptions};
-use crate::rdb::{SnapshotFile, fill};
 use crate::storage::{OpenMode, RealDisk, Storage};
 
 /// Why the server did not start. Prints as a line for the operator.
@@ -56,18 +55,22 @@ pub fn run(loaded: Loaded, log: LogHandle) -> Result<ExitCode, StartError> {
 }
 
 async fn serve(loaded: Loaded, log: LogHandle) -> Result<ExitCode, StartError> {
+    let mut signals = Signals::listen()?;
     let config = loaded.config;
     let storage: Arc<dyn Storage> = Arc::new(RealDisk);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let lock = LockFile::acquire(&*storage, &settings::layout(&config))?;
+    let _pid_file = write_pid_file(&config);
+    let supervisor = Supervisor::find(config.supervised);
     let room = process::make_room_for_clients(u64::from(config.maxclients));
     if room < u64::from(config.maxclients) {
         tracing::warn!("The limit of open files allows {room} clients, not maxclients of them");
     }
     let keyspace = Keyspace::new(config.databases, fastrand::u64(..));
     let command_settings = settings::command_settings(&config);
-    let mut engine = Engine::new(keyspace, command_settings, Arc::clone(&clock), fastrand::u64(..));
+    let mut engine = Engine::new(keyspace, command_settings, clock, fastrand::u64(..));
     engine.guards.loading = true;
+    tell(supervisor.tell(false, "Loading the data set"));
     let flush = Arc::new(Notify::new());
     let storage_of_node = Arc::clone(&storage);
     let node = Node::new(engine, config, loaded.file, storage_of_node, Arc::clone(&flush), log);
@@ -76,8 +79,15 @@ async fn serve(loaded: Loaded, log: LogHandle) -> Result<ExitCode, StartError> {
     let listeners = Rc::new(RefCell::new(listen(&node, &network)?));
     node.rebind.replace(Some(rebind(&network, &listeners)));
 
-    let data = load_beside(&node).await?;
+    let data = tokio::select! {
+        data = load::beside(&node) => data?,
+        () = supervise::stop_wanted(&node, &mut signals) => {
+            tracing::warn!("Received shutdown signal during loading, exiting now.");
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
     let _preparer = open_log(&node, lock, data)?;
+    node.catalogue.replace(catalogue::start(&node.config.borrow(), &node.storage));
     tokio::task::spawn_local(cron::run(node.handle()));
     tokio::task::spawn_local(Rc::clone(&node.replication).keep_time());
     node.log_handle.set_role(LogRole::Master);
@@ -88,9 +98,34 @@ async fn serve(loaded: Loaded, log: LogHandle) -> Result<ExitCode, StartError> {
         node.engine.borrow().keyspace.len(),
         node.engine.borrow().offset()
     );
-    let status = supervise::until_stopped(&node).await?;
+    tell(supervisor.tell(true, "Ready to accept connections"));
+    let status = supervise::until_stopped(&node, &mut signals).await?;
     listeners.borrow_mut().close();
+    if let Some(catalogue) = node.catalogue.take() {
+        catalogue.stop();
+    }
     Ok(status)
+}
+
+/// Writes `pidfile`, if there is to be one; it goes with the value. A server without one serves too.
+fn write_pid_file(config: &Config) -> Option<PidFile> {
+    if config.pidfile.is_empty() {
+        return None;
+    }
+    match PidFile::write(config.pidfile.as_ref()) {
+        Ok(file) => Some(file),
+        Err(error) => {
+            tracing::warn!("Failed to write PID file {}: {error}", config.pidfile);
+            None
+        }
+    }
+}
+
+/// An init system that cannot be told is no reason not to serve.
+fn tell(told: std::io::Result<()>) {
+    if let Err(error) = told {
+        tracing::warn!("cannot tell the init system how the server is: {error}");
+    }
 }
 
 fn listen(node: &Node, network: &Rc<Network>) -> Result<Listeners, StartError> {
@@ -143,95 +178,6 @@ fn rebind(network: &Rc<Network>, listeners: &Rc<RefCell<Listeners>>) -> Rebind {
     })
 }
 
-/// What was loaded, and from where.
-struct Data {
-    keyspace: Keyspace,
-    /// The log's state; without a durable log, that of an empty directory.
-    recovery: Option<Recovery>,
-    summary: LoadSummary,
-}
-
-/// What the loading thread works with.
-struct Loader {
-    storage: Arc<dyn Storage>,
-    clock: Arc<dyn Clock>,
-    layout: Layout,
-    databases: usize,
-    settings: crate::command::Settings,
-    durable: bool,
-    tail_policy: TailPolicy,
-}
-
-/// Reads the data on a thread of its own, so that PING is answered meanwhile.
-async fn load_beside(node: &Node) -> Result<Data, StartError> {
-    let (report, loaded) = oneshot::channel();
-    let loader = {
-        let config = node.config.borrow();
-        Loader {
-            storage: Arc::clone(&node.storage),
-            clock: Arc::clone(&node.clock),
-            layout: settings::layout(&config),
-            databases: config.databases,
-            settings: settings::command_settings(&config),
-            durable: config.appendonly,
-            tail_policy: tail_policy(&config),
-        }
-    };
-    std::thread::Builder::new().name("load".to_owned()).spawn(move || {
-        // Nobody listens when the server was stopped meanwhile.
-        let _ = report.send(loader.run());
-    })?;
-    match loaded.await {
-        Ok(result) => result,
-        Err(_) => Err(std::io::Error::other("the loading thread has died").into()),
-    }
-}
-
-fn tail_policy(config: &Config) -> TailPolicy {
-    if config.aof_load_truncated { TailPolicy::Trim } else { TailPolicy::Refuse }
-}
-
-impl Loader {
-    fn run(self) -> Result<Data, StartError> {
-        let seed = fastrand::u64(..);
-        let keyspace = Keyspace::new(self.databases, seed);
-        if !self.durable {
-            return self.load_dump(keyspace);
-        }
-        let mut recovery = recover(&*self.storage, &self.layout, self.tail_policy)?;
-        let warn = |warnings: &[String]| warnings.iter().for_each(|text| tracing::warn!("{text}"));
-        warn(&recovery.warnings);
-        let warned = recovery.warnings.len();
-        let mut engine = Engine::new(keyspace, self.settings, self.clock, seed);
-        let progress = LoadProgress::default();
-        let threads = settings::load_threads();
-        let summary =
-            load(&mut engine, &self.storage, &self.layout, &mut recovery, threads, &progress)?;
-        warn(&recovery.warnings[warned..]);
-        Ok(Data { keyspace: engine.keyspace, recovery: Some(recovery), summary })
-    }
-
-    /// Cache mode: the dump is all there is.
-    fn load_dump(&self, mut keyspace: Keyspace) -> Result<Data, StartError> {
-        let path = self.layout.dump();
-        let mut summary = LoadSummary::default();
-        if self.storage.exists(&path)? {
-            let dir = self.layout.dir();
-            let failed =
-                |source| LoadError::Snapshot { path: path.clone(), dir: dir.to_owned(), source };
-            let mapping = self.storage.map(&path)?;
-            let file = SnapshotFile::open(mapping.bytes()).map_err(failed)?;
-            let now_ms = self.clock.unix_ms();
-            let (threads, progress) = (settings::load_threads(), LoadProgress::default());
-            let go_on = || std::ops::ControlFlow::Continue(());
-            fill(&mut keyspace, &file, threads, Some(now_ms), &progress.snapshot, go_on)
-                .map_err(failed)?;
-            summary.base_position = file.header().stream;
-        }
-        Ok(Data { keyspace, recovery: None, summary })
-    }
-}
-
 /// Opens the log behind what was loaded and begins to serve all commands.
 fn open_log(node: &Node, lock: LockFile, data: Data) -> Result<PreparerThread, StartError> {
     let Data { keyspace, recovery, summary } = data;
@@ -246,7 +192,8 @@ fn open_log(node: &Node, lock: LockFile, data: Data) -> Result<PreparerThread, S
         policy,
     };
     let new_id = ReplId::from_random(std::array::from_fn(|_| fastrand::u8(..)));
-    let head = head_after(recovery.as_ref(), &summary, new_id);
+    let is_replica = config.replicaof.0.is_some();
+    let head = head_after(recovery.as_ref(), &summary, is_replica, new_id);
     let writer = match &recovery {
         Some(recovery) => opening.durable(recovery, head, now_ms)?,
         None => opening.backlog(head, now_ms)?,
@@ -258,7 +205,7 @@ fn open_log(node: &Node, lock: LockFile, data: Data) -> Result<PreparerThread, S
     engine.keyspace = keyspace;
     engine.set_stream_db(summary.stream_db);
     engine.log = Some(committer(node, writer, head, policy, &config));
-    engine.guards.loading = false;
+    engine.end_loading();
     drop(config);
     if recovery.is_some_and(|recovery| recovery.has_foreign_writes()) {
         tracing::info!("The data came from another server: writing a snapshot of our own");

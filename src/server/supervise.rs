@@ -13,6 +13,7 @@ use tokio::sync::{Notify, oneshot};
 use super::config::lists::ShutdownOptions;
 use super::node::Node;
 use super::pause::PauseMode;
+use super::process::Supervisor;
 use crate::engine::service::Wait;
 
 /// Rounds of the event loop that replies get to leave before the log is closed.
@@ -30,36 +31,42 @@ pub struct Stop {
     /// Clients whose SHUTDOWN waits; told when it comes to nothing.
     waiting: RefCell<Vec<oneshot::Sender<()>>>,
     in_progress: Cell<bool>,
+    /// It waits for replicas, and can still be given up.
+    waits: Cell<bool>,
     aborted: Notify,
     /// For the thread that looks for a second signal.
     insistence: Arc<Insistence>,
 }
 
-/// What tells a second signal from the first one, which two listeners get at different times.
+/// What tells a second signal from the first one, which two listeners get at different times: the
+/// executor, which may be busy for long, and the thread that ends the process.
 #[derive(Debug, Default)]
 struct Insistence {
-    stopping: AtomicBool,
     /// The stop under way was begun by SHUTDOWN: any signal is one more request.
     by_command: AtomicBool,
-    /// Signals that came since the server last had no stop under way.
-    signals: AtomicUsize,
+    /// Signals that the thread has got.
+    seen: AtomicUsize,
+    /// Signals that the executor has got.
+    taken: AtomicUsize,
+    /// Those of them whose stop came to nothing.
+    forgiven: AtomicUsize,
 }
 
 impl Insistence {
     fn is_met(&self) -> bool {
-        let signals = self.signals.fetch_add(1, Ordering::SeqCst) + 1;
-        self.stopping.load(Ordering::SeqCst)
-            && (signals > 1 || self.by_command.load(Ordering::SeqCst))
+        let seen = self.seen.fetch_add(1, Ordering::SeqCst) + 1;
+        let open = seen.saturating_sub(self.forgiven.load(Ordering::SeqCst));
+        open > 1 || self.by_command.load(Ordering::SeqCst)
     }
 
     fn begin(&self, by_command: bool) {
         self.by_command.store(by_command, Ordering::SeqCst);
-        self.stopping.store(true, Ordering::SeqCst);
+        self.taken.fetch_add(usize::from(!by_command), Ordering::SeqCst);
     }
 
     fn end(&self) {
-        self.stopping.store(false, Ordering::SeqCst);
-        self.signals.store(0, Ordering::SeqCst);
+        self.by_command.store(false, Ordering::SeqCst);
+        self.forgiven.store(self.taken.load(Ordering::SeqCst), Ordering::SeqCst);
     }
 }
 
@@ -68,9 +75,12 @@ impl Stop {
     pub fn request(&self, options: ShutdownOptions) -> Wait {
         let (sender, failed) = oneshot::channel();
         self.waiting.borrow_mut().push(sender);
-        self.request.set(Some(options));
-        self.in_progress.set(true);
-        self.wanted.notify_one();
+        // A stop that is under way is not begun twice: whoever asks again waits for what becomes of it.
+        if !self.in_progress.replace(true) {
+            self.request.set(Some(options));
+            self.waits.set(!options.now);
+            self.wanted.notify_one();
+        }
         Box::pin(async move {
             if failed.await.is_err() {
                 std::future::pending::<()>().await;
@@ -79,13 +89,13 @@ impl Stop {
         })
     }
 
-    /// Gives up a stop that is under way; whether one was.
+    /// Gives up a stop that waits for replicas; whether one did.
     pub fn abort(&self) -> bool {
-        let was = self.in_progress.get();
-        if was {
+        let waits = self.waits.replace(false);
+        if waits {
             self.aborted.notify_one();
         }
-        was
+        waits
     }
 
     /// Whether the server is about to stop.
@@ -103,13 +113,28 @@ impl Stop {
     }
 }
 
-struct Signals {
+/// The signals that ask the server to stop.
+pub struct Signals {
     terminate: Signal,
     interrupt: Signal,
 }
 
+/// Signals that would end the process and must not: a terminal that goes away, and a file at its greatest
+/// length, which the failed write reports.
+fn ignored() -> [SignalKind; 2] {
+    [SignalKind::hangup(), SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw())]
+}
+
 impl Signals {
-    fn listen() -> std::io::Result<Self> {
+    /// Receives them from now on, instead of being ended by them.
+    ///
+    /// # Errors
+    /// The system does not let.
+    pub fn listen() -> std::io::Result<Self> {
+        for kind in ignored() {
+            // The handler stays in place when the stream of its signals is dropped.
+            drop(signal(kind)?);
+        }
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
@@ -125,13 +150,20 @@ impl Signals {
     }
 }
 
+/// Waits for SHUTDOWN or a signal.
+pub async fn stop_wanted(node: &Node, signals: &mut Signals) {
+    tokio::select! {
+        () = node.stop.wanted.notified() => {}
+        _ = signals.next() => {}
+    }
+}
+
 /// Serves until SHUTDOWN or a signal, then stops; the status says whether all went well. Returns with
 /// the log closed.
 ///
 /// # Errors
 /// Signals cannot be received.
-pub async fn until_stopped(node: &Rc<Node>) -> std::io::Result<ExitCode> {
-    let mut signals = Signals::listen()?;
+pub async fn until_stopped(node: &Rc<Node>, signals: &mut Signals) -> std::io::Result<ExitCode> {
     watch_for_second_signal(Arc::clone(&node.stop.insistence))?;
     loop {
         let (by_command, options) = tokio::select! {
@@ -191,11 +223,20 @@ fn watch_for_second_signal(insistence: Arc<Insistence>) -> std::io::Result<()> {
 /// stop; it then goes on.
 async fn finish(node: &Rc<Node>, options: ShutdownOptions) -> Result<ExitCode, String> {
     if !options.now {
+        node.stop.waits.set(true);
         tokio::select! {
+            biased;
+            () = node.stop.aborted.notified() => {
+                node.pauses.end();
+                return Err("aborted".to_owned());
+            }
             () = wait_for_replicas(node) => {}
-            () = node.stop.aborted.notified() => return Err("aborted".to_owned()),
         }
+        node.stop.waits.set(false);
     }
+    let supervisor = Supervisor::find(node.config.borrow().supervised);
+    // An init system that cannot be told must not keep the server from stopping.
+    let _ = supervisor.tell_stopping();
     let settled = settle(node, options);
     if let Err(reason) = &settled
         && !options.force
@@ -262,4 +303,35 @@ async fn wait_for_replicas(node: &Rc<Node>) {
         tracing::warn!("Replicas have not caught up within shutdown-timeout");
     }
     node.pauses.end();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_signal_is_one_more_than_those_whose_stop_came_to_nothing() {
+        let insistence = Insistence::default();
+        assert!(!insistence.is_met());
+        insistence.begin(false);
+        insistence.end();
+        assert!(!insistence.is_met(), "the first one was answered by a stop that failed");
+        assert!(insistence.is_met(), "the executor has not even seen the one before");
+    }
+
+    #[test]
+    fn any_signal_insists_on_a_stop_that_a_client_asked_for() {
+        let insistence = Insistence::default();
+        insistence.begin(true);
+        assert!(insistence.is_met());
+    }
+
+    #[test]
+    fn a_signal_the_thread_gets_late_counts_for_the_stop_it_belongs_to() {
+        let insistence = Insistence::default();
+        insistence.begin(false);
+        insistence.end();
+        assert!(!insistence.is_met());
+        assert!(!insistence.is_met(), "another stop, asked for once");
+    }
 }

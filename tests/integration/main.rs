@@ -1,5 +1,6 @@
 //! Tests over sockets and processes: see tests/README.md.
 
+mod catalogue;
 #[path = "../support/command_runner.rs"]
 mod command_runner;
 #[cfg(feature = "interop")]
@@ -8,6 +9,7 @@ mod command_script;
 mod commands;
 mod config_files;
 mod damage;
+mod format;
 mod inspect;
 #[cfg(feature = "interop")]
 mod interop_command;
@@ -19,6 +21,7 @@ mod interop_inspect;
 mod interop_rdb;
 #[cfg(feature = "interop")]
 mod interop_tools;
+mod lifecycle;
 mod log_tool;
 mod rdb_fixtures;
 #[cfg(feature = "interop")]

@@ -87,7 +87,7 @@ impl Machine {
             .map_err(|e| e.to_string())?;
         let mut random = fastrand::Rng::with_seed(seed);
         let new_id = ReplId::from_random(std::array::from_fn(|_| random.u8(..)));
-        let head = head_after(Some(&recovery), &summary, new_id);
+        let head = head_after(Some(&recovery), &summary, false, new_id);
         let opening = Opening {
             storage: self.storage(),
             layout: self.layout.clone(),

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::time::Duration;
 
 use super::PATIENCE;
 
@@ -137,6 +138,17 @@ impl Client {
         let text = self.command(&["INFO", "everything"]).text();
         let line = text.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
         line.unwrap_or_else(|| panic!("no {field} in INFO:\n{text}")).to_owned()
+    }
+
+    /// Whether what was sent last, or a PING after it, is not answered for a moment.
+    pub fn is_silent(&mut self) -> bool {
+        const MOMENT: Duration = Duration::from_millis(300);
+        let timeout = |client: &Self, time| client.reader.get_ref().set_read_timeout(Some(time));
+        timeout(self, MOMENT).expect("a timeout");
+        let asked = self.send(&["PING"]);
+        let is_silent = asked.is_ok() && self.read().is_err();
+        timeout(self, PATIENCE).expect("a timeout");
+        is_silent
     }
 
     /// Reads exactly so many bytes.

@@ -28,6 +28,7 @@ pub struct Server {
     pub dir: PathBuf,
     program: Program,
     args: Vec<String>,
+    variables: Vec<(String, String)>,
     child: Option<Child>,
 }
 
@@ -66,7 +67,18 @@ impl Server {
     pub fn prepare(program: Program, dir: &Path, args: &[&str]) -> Self {
         std::fs::create_dir_all(dir).expect("a data directory");
         let args = args.iter().map(|a| (*a).to_owned()).collect();
-        Self { port: free_port(), dir: dir.to_owned(), program, args, child: None }
+        let variables = Vec::new();
+        Self { port: free_port(), dir: dir.to_owned(), program, args, variables, child: None }
+    }
+
+    /// Sets a variable of the environment that the process gets when it is started next.
+    pub fn set_variable(&mut self, name: &str, value: &str) {
+        self.variables.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Gives the process other arguments when it is started next.
+    pub fn set_args(&mut self, args: &[&str]) {
+        self.args = args.iter().map(|a| (*a).to_owned()).collect();
     }
 
     /// Starts the process; does not wait for it.
@@ -88,6 +100,7 @@ impl Server {
             .arg(&self.dir)
             .args(["--bind", "127.0.0.1", "--enable-debug-command", "yes"])
             .args(&self.args)
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a second handle"))
             .stderr(log)
@@ -125,17 +138,28 @@ impl Server {
 
     /// Asks the process to stop (SIGTERM) and waits for it.
     pub fn stop(&mut self) -> ExitStatus {
-        let child = self.child.as_ref().expect("a running server");
-        let pid = child.id().to_string();
-        let sent = Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs");
-        assert!(sent.success());
+        assert!(self.signal("TERM"));
         self.wait_end()
+    }
+
+    /// Sends the process a signal, by its name without `SIG`; whether it was there to get it.
+    pub fn signal(&self, name: &str) -> bool {
+        let arguments = [format!("-{name}"), self.pid().to_string()];
+        Command::new("kill").args(arguments).status().expect("kill runs").success()
     }
 
     /// Waits for the process to end by itself.
     pub fn wait_end(&mut self) -> ExitStatus {
         let mut child = self.child.take().expect("a running server");
         wait_for("the server to end", || child.try_wait().expect("a status"))
+    }
+
+    /// How the process ended, if it has.
+    pub fn has_ended(&mut self) -> Option<ExitStatus> {
+        let child = self.child.as_mut().expect("a server that was started");
+        let status = child.try_wait().expect("a status")?;
+        self.child = None;
+        Some(status)
     }
 
     /// Stops and starts again on the same port and directory.

@@ -10,10 +10,10 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::record::{IdentityRecord, Point, SegmentRecord, SnapshotRecord};
-use super::{Catalogue, CatalogueError, Found, io_error};
+use super::{Catalogue, CatalogueError, Found, caught, io_error, move_aside};
 use crate::base::Offset;
 use crate::log::header::FrameHeader;
 use crate::log::segment::{Identity, ParsedHeader, SEGMENT_HEADER_LEN_MAX, SegmentHeader};
@@ -24,6 +24,12 @@ use crate::storage::{Entry, File, OpenMode, Storage};
 const POINT_EVERY_LEN: u64 = 1024 * 1024;
 /// or so many milliseconds.
 const POINT_EVERY_MS: u64 = 10_000;
+/// How long the end of the thread is waited for.
+const STOP_MAX: Duration = Duration::from_secs(10);
+/// How often it is looked whether it has ended.
+const STOP_STEP: Duration = Duration::from_millis(2);
+/// The thread's name.
+pub(super) const THREAD_NAME: &str = "catalogue";
 /// Bytes read at once.
 const READ_LEN: usize = 64 * 1024;
 
@@ -268,9 +274,16 @@ impl CatalogueThread {
         let (wake, woken) = sync_channel(1);
         let catalogue = Arc::new(OnceLock::new());
         let shared = catalogue.clone();
-        let thread = std::thread::Builder::new().name("catalogue".to_owned()).spawn(move || {
-            if let Err(error) = run(storage, layout, describe, every, &shared, &woken) {
-                tracing::warn!(%error, "going on without the catalogue: no data is concerned");
+        let thread = std::thread::Builder::new().name(THREAD_NAME.to_owned()).spawn(move || {
+            let dir = layout.catalogue_dir();
+            let followed = caught(|| run(storage, layout, describe, every, &shared, &woken));
+            let Err(error) = followed else { return };
+            tracing::warn!(%error, "going on without the catalogue: no data is concerned");
+            // It is built anew at the next start, instead of failing there again.
+            if matches!(error, CatalogueError::Panicked)
+                && let Err(error) = move_aside(&dir)
+            {
+                tracing::warn!(%error, "the catalogue cannot be put aside");
             }
         })?;
         Ok(Self { wake, catalogue, thread })
@@ -289,11 +302,16 @@ impl CatalogueThread {
         self.catalogue.get()
     }
 
-    /// Lets the thread look a last time, flush and end.
+    /// Lets the thread look a last time, flush and end; leaves it alone when that takes long.
     pub fn stop(self) {
         drop(self.wake);
-        if self.thread.join().is_err() {
-            tracing::warn!("the catalogue's thread had panicked");
+        let started = Instant::now();
+        while !self.thread.is_finished() {
+            if started.elapsed() > STOP_MAX {
+                tracing::warn!("the catalogue is not brought to its end: no data is concerned");
+                return;
+            }
+            std::thread::sleep(STOP_STEP);
         }
     }
 }
@@ -306,7 +324,7 @@ fn run(
     shared: &OnceLock<Catalogue>,
     woken: &Receiver<()>,
 ) -> Result<(), CatalogueError> {
-    let (catalogue, found) = Catalogue::open(&layout.dir().join("catalogue"))?;
+    let (catalogue, found) = Catalogue::open(&layout.catalogue_dir())?;
     match found {
         Found::Catalogue => {}
         Found::Nothing => tracing::info!("no catalogue: building it from the files"),

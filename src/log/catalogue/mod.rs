@@ -23,6 +23,7 @@ mod follow;
 mod record;
 
 use std::io;
+use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 
 use bincode::config::{Configuration, standard};
@@ -39,6 +40,8 @@ const VERSION_KEY: &[u8] = b"version";
 const IDENTITY_KEY: &[u8] = b"identity";
 /// Memory sled may use for its cache, in bytes.
 const CACHE_LEN_MAX: u64 = 8 * 1024 * 1024;
+/// How the names of the threads begin that the catalogue lives on: its own and sled's.
+pub const THREAD_NAMES: &[&str] = &[follow::THREAD_NAME, "sled-io", "log flusher"];
 /// How often sled writes by itself what it holds, in milliseconds.
 const FLUSH_EVERY_MS: u64 = 5000;
 const CODEC: Configuration = standard();
@@ -58,6 +61,9 @@ pub enum CatalogueError {
     /// The trees are of another version, or sled has lost its own record of it.
     #[error("the catalogue is not of version {VERSION}")]
     Version,
+    /// sled panicked, as it does on some damage.
+    #[error("sled gave up on the catalogue")]
+    Panicked,
     /// Another process has it open.
     #[error("the catalogue in {} is in use by another process", .0.display())]
     InUse(PathBuf),
@@ -112,7 +118,7 @@ impl Catalogue {
         if there && free()?.is_none() {
             return Err(CatalogueError::InUse(dir.to_owned()));
         }
-        match Self::try_open(dir, there) {
+        match caught(|| Self::try_open(dir, there)) {
             Ok(catalogue) if there => Ok((catalogue, Found::Catalogue)),
             Ok(catalogue) => Ok((catalogue, Found::Nothing)),
             Err(reason) => {
@@ -259,6 +265,12 @@ impl Catalogue {
         self.db.flush()?;
         Ok(())
     }
+}
+
+/// What `work` gives, a panic of sled's as an error. What it left half done is not used again: whoever
+/// gets the error puts the folder aside.
+fn caught<T>(work: impl FnOnce() -> Result<T, CatalogueError>) -> Result<T, CatalogueError> {
+    panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or(Err(CatalogueError::Panicked))
 }
 
 fn point_key(name: &str, offset: u64) -> Vec<u8> {

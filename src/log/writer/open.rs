@@ -53,6 +53,7 @@ impl Opening {
         // Also where they existed: a start that was killed may have left them without a durable name.
         sync_names(&*storage, &layout)?;
         retention::remove_prepared(&*storage, &layout)?;
+        retention::remove_unfinished(&*storage, &layout)?;
         let mut manifest = recovery.manifest.clone().unwrap_or_default();
         // What another server had still to remove is removed below, with everything not named.
         manifest.history.clear();
@@ -90,6 +91,7 @@ impl Opening {
         let Self { storage, layout, options, lock, policy } = self;
         let archive = layout.archive_dir();
         crashsafe::create_dir(&*storage, archive).map_err(LogError::io("create", archive))?;
+        retention::remove_unfinished(&*storage, &layout)?;
         let next_seq = recovery::next_seq(&*storage, &layout, 0)?;
         match recovery::read_manifest(&*storage, &layout) {
             Ok(manifest) => retention::remove_backlog(&*storage, &layout, manifest.as_ref())?,

@@ -250,7 +250,7 @@ directives! {
     repl_disable_tcp_nodelay: bool = "repl-disable-tcp-nodelay", [], Bool, "no", Runtime(OnNextUse),
         "Let the kernel gather small packets to replicas.";
     repl_backlog_size: u64 = "repl-backlog-size", [], Memory(1, u64::MAX), "1mb", Runtime(LogPolicy),
-        "Bytes of stream kept for partial syncs with appendonly no, 16kb at least; with a log on disk archive-bytes-max decides.";
+        "Bytes of stream kept at least for partial syncs with appendonly no, 16kb at least; archive-bytes-max decides where it is more, and with a log on disk.";
     replica_priority: u32 = "replica-priority", ["slave-priority"], Int(0, INT_MAX), "100", Runtime(OnNextUse),
         "Sentinel promotes the replica with the lowest; 0 is never promoted.";
     replica_announced: bool = "replica-announced", [], Bool, "yes", Runtime(OnNextUse),
