@@ -191,8 +191,9 @@ pub struct LoadSummary {
     pub commands: u64,
 }
 
-/// Where the log goes on: under the recovered identity, unless others may have seen what is lost. Then,
-/// and when there is none, it goes on under `new_id`.
+/// Where the log goes on: under the recovered identity, unless others may have seen what is lost, or it is
+/// that of a master which is followed no more. Then, and when there is none, it goes on under `new_id`. A
+/// replica's log is its master's, which has what is lost.
 ///
 /// Without a log (cache mode) it begins at the place in a history that the dump states. A replica asks its
 /// master to go on from there. A master goes on under a new name, because it may have told replicas more
@@ -217,10 +218,12 @@ pub fn head_after(
     };
     let identity = if recovery.has_foreign_writes() {
         Identity::new(new_id)
-    } else if recovery.needs_new_id() {
-        end.identity.succeeded_by(new_id, end.offset)
     } else {
-        end.identity
+        let is_own = match (recovery.was_replica, is_replica) {
+            (true, follows) => follows,
+            (false, _) => !recovery.needs_new_id(),
+        };
+        if is_own { end.identity } else { end.identity.succeeded_by(new_id, end.offset) }
     };
     Head { identity, offset: end.offset, db }
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! VELLUM LOCK 1\n
-//! boot=<boot id> pid=<n> fsync=<always|everysec|no>\n
+//! boot=<boot id> pid=<n> fsync=<always|everysec|no> role=<master|replica>\n
 //! clean=<segment> len=<n> offset=<n>\n                    only after a clean stop
 //! crc=<8 hex>\n                                           CRC-32 of the lines before
 //! ```
@@ -55,6 +55,8 @@ pub struct LockNote {
     pub pid: u32,
     /// How it synced.
     pub policy: SyncPolicy,
+    /// Whether the end of the log is another server's stream: its history goes on there, too.
+    pub is_replica: bool,
     /// Where its log ended, if it stopped cleanly.
     pub clean: Option<CleanEnd>,
 }
@@ -73,10 +75,11 @@ pub struct CleanEnd {
 impl LockNote {
     fn encode(&self) -> Vec<u8> {
         let mut text = format!(
-            "{FIRST_LINE}\nboot={} pid={} fsync={}\n",
+            "{FIRST_LINE}\nboot={} pid={} fsync={} role={}\n",
             without_spaces(&self.boot_id),
             self.pid,
-            self.policy.name()
+            self.policy.name(),
+            if self.is_replica { "replica" } else { "master" }
         );
         if let Some(clean) = &self.clean {
             text += &format!("clean={} len={} offset={}\n", clean.segment, clean.len, clean.offset);
@@ -101,7 +104,8 @@ impl LockNote {
         }
         let rest = lines.next()?.strip_prefix("boot=")?;
         let (boot_id, rest) = rest.split_once(" pid=")?;
-        let (pid, policy) = rest.split_once(" fsync=")?;
+        let (pid, rest) = rest.split_once(" fsync=")?;
+        let (policy, role) = rest.split_once(" role=")?;
         let clean = match lines.next() {
             None => None,
             Some(line) => {
@@ -118,6 +122,11 @@ impl LockNote {
             boot_id: boot_id.to_owned(),
             pid: pid.parse().ok()?,
             policy: SyncPolicy::from_name(policy)?,
+            is_replica: match role {
+                "master" => false,
+                "replica" => true,
+                _ => return None,
+            },
             clean,
         })
     }
@@ -197,6 +206,7 @@ mod tests {
             boot_id: "3f0c-11".to_owned(),
             pid: 77,
             policy: SyncPolicy::EverySec,
+            is_replica: clean,
             clean: clean.then(|| CleanEnd {
                 segment: "append only.aof.3.incr.aof".to_owned(),
                 len: 4096,

@@ -90,6 +90,8 @@ pub struct Recovery {
     pub head: Option<Head>,
     /// How the last server ended.
     pub ending: Ending,
+    /// Whether the end of the log is another server's stream, as far as the lock note tells.
+    pub was_replica: bool,
     /// What an operator should read: torn ends, leftovers, another server's traces.
     pub warnings: Vec<String>,
     pub(crate) manifest: Option<Manifest>,
@@ -167,6 +169,7 @@ pub fn recover(
         return without_manifest(storage, layout, policy, note.is_some());
     };
     let ending = ending_of(storage, layout, note.as_ref(), &manifest)?;
+    let was_replica = note.as_ref().is_some_and(|n| n.is_replica);
     let clean = note.and_then(|n| n.clean).filter(|_| ending == Ending::Clean);
     Survey {
         storage,
@@ -179,6 +182,7 @@ pub fn recover(
             parts: Vec::new(),
             head: None,
             ending,
+            was_replica,
             warnings: Vec::new(),
             chain: VecDeque::new(),
             tail: None,
@@ -510,6 +514,7 @@ fn without_manifest(
         parts: Vec::new(),
         head: None,
         ending,
+        was_replica: false,
         warnings: Vec::new(),
         manifest: None,
         chain: VecDeque::new(),

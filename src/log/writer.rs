@@ -361,8 +361,17 @@ impl Writer {
     /// Changes when bytes are made durable. The note of it is on disk before the change holds, since
     /// it decides what a lost machine may have lost.
     pub fn set_policy(&mut self, policy: SyncPolicy) -> Result<(), LogError> {
-        if self.note.policy != policy {
-            let note = LockNote { policy, ..self.note.clone() };
+        self.set_note(LockNote { policy, ..self.note.clone() })
+    }
+
+    /// Whether what is appended from now on is another server's stream. Noted on disk before: a server
+    /// that is no replica any more after a restart must not go on in that history under its name.
+    pub fn set_replica(&mut self, is_replica: bool) -> Result<(), LogError> {
+        self.set_note(LockNote { is_replica, ..self.note.clone() })
+    }
+
+    fn set_note(&mut self, note: LockNote) -> Result<(), LogError> {
+        if self.note != note {
             self.lock.write(&*self.files.storage, &self.files.layout.lock(), &note)?;
             self.note = note;
         }

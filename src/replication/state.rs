@@ -169,14 +169,11 @@ impl Replication {
         let Some(link) = self.master.take() else { return };
         link.end();
         self.drain(engine, Some(&link));
+        self.begin_history(engine);
+        // After the new name, so that the old one is never noted for a master.
         self.set_role(engine, false);
-        let mut bytes = [0; 20];
-        bytes.fill_with(|| fastrand::u8(..));
-        let replid = ReplId::from_random(bytes);
-        if let Some(identity) = self.identity(engine) {
-            self.renew(engine, identity.succeeded_by(replid, engine.offset()));
-        }
-        tracing::info!(%replid, offset = %engine.offset(), "this server is a master now");
+        let replid = self.identity(engine).map(|identity| identity.replid);
+        tracing::info!(?replid, offset = %engine.offset(), "this server is a master now");
     }
 
     /// Applies what the master's stream has brought into the log, without waiting for the disk: whoever
@@ -197,6 +194,9 @@ impl Replication {
     fn set_role(&self, engine: &mut Engine, is_replica: bool) {
         engine.guards.is_replica = is_replica;
         engine.settings.is_replica = is_replica;
+        if let Some(log) = &mut engine.log {
+            log.enqueue(Box::new(move |writer| writer.set_replica(is_replica)));
+        }
         self.refresh_guards(engine);
         if let Some(site) = self.site.upgrade() {
             site.role_changed(is_replica);
@@ -215,6 +215,15 @@ impl Replication {
         engine.guards.too_few_replicas = settings.min_replicas > 0
             && !settings.max_lag.is_zero()
             && good < settings.min_replicas;
+    }
+
+    /// Begins a history of its own from here on: whoever was told the old name may be told other things
+    /// under it.
+    pub fn begin_history(&self, engine: &mut Engine) {
+        let replid = ReplId::from_random(std::array::from_fn(|_| fastrand::u8(..)));
+        if let Some(identity) = self.identity(engine) {
+            self.renew(engine, identity.succeeded_by(replid, engine.offset()));
+        }
     }
 
     /// Gives the history a new name from here on. Replicas learn it by asking again.

@@ -84,6 +84,10 @@ fn switch_log(node: &Node, engine: &mut Engine, after: &Config) -> Result<(), St
             tracing::warn!(%error, "the log cannot be switched off");
             "Unable to turn off AOF. Check server logs.".to_owned()
         })?;
+        if !engine.guards.is_replica {
+            // A start with the log as it is left would go on from here, too.
+            node.replication.begin_history(engine);
+        }
         tell_log(engine, after);
         return Ok(());
     }

@@ -10,6 +10,7 @@ mod commands;
 mod config_files;
 mod damage;
 mod format;
+mod histories;
 mod inspect;
 #[cfg(feature = "interop")]
 mod interop_command;

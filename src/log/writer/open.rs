@@ -80,7 +80,10 @@ impl Opening {
             None => start_segment(&mut files, &mut chain, head, now_ms)?,
         };
         retention::retire(&*files.storage, &files.layout, &files.options, &files.manifest)?;
-        let mut writer = Writer::new(files, lock, policy, active, chain, head)?;
+        // Under the same name it is the same server's history, whoever that is.
+        let is_replica = recovery.was_replica
+            && recovery.head.is_some_and(|end| end.identity.replid == head.identity.replid);
+        let mut writer = Writer::new(files, lock, (policy, is_replica), active, chain, head)?;
         writer.prune(now_ms)?;
         Ok(writer)
     }
@@ -89,6 +92,8 @@ impl Opening {
     /// earlier server is removed: it belongs to a data set that is gone.
     pub fn backlog(self, head: Head, now_ms: u64) -> Result<Writer, LogError> {
         let Self { storage, layout, options, lock, policy } = self;
+        // What the note says is of the log that stays as it is, for a start that goes on in it.
+        let was_replica = LockNote::read(&*storage, &layout)?.is_some_and(|note| note.is_replica);
         let archive = layout.archive_dir();
         crashsafe::create_dir(&*storage, archive).map_err(LogError::io("create", archive))?;
         retention::remove_unfinished(&*storage, &layout)?;
@@ -101,7 +106,7 @@ impl Opening {
         let mut files = Files::new(storage, layout, options, LogMode::Backlog, next_seq);
         let mut chain = VecDeque::new();
         let active = start_segment(&mut files, &mut chain, head, now_ms)?;
-        Writer::new(files, lock, policy, active, chain, head)
+        Writer::new(files, lock, (policy, was_replica), active, chain, head)
     }
 }
 
@@ -153,7 +158,7 @@ impl Writer {
     fn new(
         files: Files,
         lock: LockFile,
-        policy: SyncPolicy,
+        (policy, is_replica): (SyncPolicy, bool),
         active: Active,
         chain: VecDeque<SegmentInfo>,
         head: Head,
@@ -161,7 +166,8 @@ impl Writer {
         // The note comes last: it says that all of the above is done.
         let dir = files.layout.dir();
         let boot_id = files.storage.boot_id().map_err(LogError::io("read the boot ID for", dir))?;
-        let note = LockNote { boot_id, pid: std::process::id(), policy, clean: None };
+        let pid = std::process::id();
+        let note = LockNote { boot_id, pid, policy, is_replica, clean: None };
         lock.write(&*files.storage, &files.layout.lock(), &note)?;
         Ok(Self {
             files,
