@@ -1,5 +1,6 @@
 //! Tests over sockets and processes: see tests/README.md.
 
+mod cache_mode;
 mod catalogue;
 #[path = "../support/command_runner.rs"]
 mod command_runner;
@@ -9,6 +10,7 @@ mod command_script;
 mod commands;
 mod config_files;
 mod damage;
+mod failing_disk;
 mod format;
 mod histories;
 mod inspect;

@@ -243,7 +243,11 @@ impl<'a> Reader<'a> {
             return self.include(words, depth, &at).map_err(|e| e.to_string());
         }
         let Some(directive) = table::find(name) else { return Err(unknown(name)) };
-        let values: Vec<&str> = values.iter().map(String::as_str).collect();
+        let values: Vec<&str> = match values {
+            // Several words may come as one, as CONFIG GET shows them: --save "900 1 300 10".
+            [all] if directive.kind.is_list() => all.split(' ').collect(),
+            _ => values.iter().map(String::as_str).collect(),
+        };
         let is_first = !self.seen.contains(directive.name);
         (directive.absorb)(&mut self.config, directive.kind, &values, is_first).map_err(
             |error| format!("{error}\n  expected: {name} {}", directive.kind.expected()),
@@ -313,6 +317,10 @@ mod tests {
         let with_stdin = load(&[file], &["/a.conf", "--port", "3", "-"]).unwrap().config;
         assert_eq!((with_stdin.timeout, with_stdin.port), (77, 3));
         assert_eq!(load(&[], &[]).unwrap().config.changes(&Config::default()).count(), 0);
+        let one_word =
+            load(&[("/a.conf", "save \"60 5\"")], &["/a.conf", "--bind", "::1 127.0.0.1"]);
+        let config = one_word.unwrap().config;
+        assert_eq!((config.save.0.len(), config.bind.0.len()), (1, 2));
     }
 
     #[test]
