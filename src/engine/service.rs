@@ -130,6 +130,8 @@ pub trait Service: 'static {
     fn take_over(&self, session: Session, socket: TakenSocket);
     /// Notes a request that broke the protocol, after which the connection is closed.
     fn protocol_error(&self, session: &mut Session, reply_text: &[u8]);
+    /// Seconds of silence before the kernel probes the peer of a new connection; 0: never.
+    fn keepalive_s(&self) -> u64;
     /// Largest query buffer of a client, in bytes.
     fn query_buffer_max(&self) -> u64;
     /// Counts bytes that came in and went out.

@@ -46,8 +46,6 @@ pub enum ListenError {
 pub struct TcpOptions {
     /// Length of the queue of connections not yet accepted.
     pub backlog: i32,
-    /// Seconds of silence before the kernel probes a peer; 0: never.
-    pub keepalive_s: u64,
 }
 
 /// The accepting tasks; dropped, they stop and the unix socket's file goes.
@@ -76,7 +74,7 @@ impl TcpDoor {
         let listener = open_tcp(address, options.backlog).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let listener = Rc::new(RefCell::new(Some(listener)));
-        let accept = accept_tcp(Rc::clone(network), Rc::clone(&listener), options.keepalive_s);
+        let accept = accept_tcp(Rc::clone(network), Rc::clone(&listener));
         Ok(Self { address, listener, task: tokio::task::spawn_local(accept) })
     }
 }
@@ -190,11 +188,7 @@ fn open_tcp(address: SocketAddr, backlog: i32) -> io::Result<TcpListener> {
     TcpListener::from_std(socket.into())
 }
 
-async fn accept_tcp(
-    network: Rc<Network>,
-    listener: Rc<RefCell<Option<TcpListener>>>,
-    keepalive_s: u64,
-) {
+async fn accept_tcp(network: Rc<Network>, listener: Rc<RefCell<Option<TcpListener>>>) {
     loop {
         let accepted = poll_fn(|cx| match &*listener.borrow() {
             Some(listener) => listener.poll_accept(cx).map(Some),
@@ -204,6 +198,7 @@ async fn accept_tcp(
         match accepted {
             Ok((stream, remote)) => {
                 let socket = SockRef::from(&stream);
+                let keepalive_s = network.service.keepalive_s();
                 let keepalive = TcpKeepalive::new()
                     .with_time(Duration::from_secs(keepalive_s))
                     .with_interval(Duration::from_secs((keepalive_s / 3).max(1)));

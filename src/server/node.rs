@@ -338,6 +338,10 @@ impl Service for Node {
         );
     }
 
+    fn keepalive_s(&self) -> u64 {
+        self.config.borrow().tcp_keepalive
+    }
+
     fn query_buffer_max(&self) -> u64 {
         self.config.borrow().client_query_buffer_limit
     }

@@ -25,7 +25,9 @@ fn is_expendable(thread: &str) -> bool {
 }
 
 fn report(thread: &str, info: &PanicHookInfo<'_>) {
-    let message = info.payload_as_str().unwrap_or("no message");
+    let payload = info.payload();
+    let text = payload.downcast_ref::<String>().map(String::as_str);
+    let message = text.or(payload.downcast_ref::<&str>().copied()).unwrap_or("no message");
     let place = info.location().map(ToString::to_string).unwrap_or_default();
     if is_expendable(thread) {
         tracing::warn!(thread, place, "the catalogue's library gave up: {message}");

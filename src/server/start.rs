@@ -147,10 +147,7 @@ fn listen_tcp(
     if config.port == 0 {
         return Ok(());
     }
-    let options = TcpOptions {
-        backlog: i32::try_from(config.tcp_backlog).unwrap_or(i32::MAX),
-        keepalive_s: config.tcp_keepalive,
-    };
+    let options = TcpOptions { backlog: i32::try_from(config.tcp_backlog).unwrap_or(i32::MAX) };
     for wanted in settings::listen_addresses(config).map_err(StartError::Bind)? {
         match listeners.bind_tcp(network, wanted.address, options) {
             Err(error) if wanted.optional => tracing::info!("{error}"),

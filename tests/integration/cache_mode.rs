@@ -1,6 +1,5 @@
 //! `appendonly no`: dump.rdb and save points are all that outlives the process, the log only serves replicas;
 //! and the switch from one mode to the other while the server runs.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
 
 use std::fs;
 use std::path::Path;

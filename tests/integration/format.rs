@@ -55,7 +55,7 @@ fn read_segment(bytes: &[u8]) -> Segment {
     let header = String::from_utf8(bytes[..line_len].to_vec()).unwrap();
     assert!(header.starts_with("#VELLUM 1 replid="), "{header}");
     let seed = u32::from_str_radix(field(&header, "crc"), 16).unwrap();
-    assert_eq!(seed, crc32(0, header[..header.find("crc=").unwrap()].as_bytes()));
+    assert_eq!(seed, crc32(0, &header.as_bytes()[..header.find("crc=").unwrap()]));
     let db = field(&header, "db");
     let select = format!("*2\r\n$6\r\nSELECT\r\n${}\r\n{db}\r\n", db.len());
     assert!(bytes[line_len..].starts_with(select.as_bytes()));
@@ -91,7 +91,7 @@ fn read_manifest(dir: &Path) -> Vec<(char, PathBuf)> {
     let folder = dir.join("appendonlydir");
     let text = fs::read_to_string(folder.join("appendonly.aof.manifest")).unwrap();
     let at = text.find("#VELLUM crc=").unwrap();
-    assert_eq!(text[at..], format!("#VELLUM crc={:08x}\n", crc32(0, text[..at].as_bytes())));
+    assert_eq!(text[at..], format!("#VELLUM crc={:08x}\n", crc32(0, &text.as_bytes()[..at])));
     let files = text.lines().filter(|line| line.starts_with("file "));
     files
         .map(|line| {

@@ -322,6 +322,52 @@ fn sockets_of_every_kind_are_listened_on() {
     assert!(Client::connect(server.port).is_err(), "port 0 is no port");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn keepalive_is_that_of_the_moment_a_client_came() {
+    let temp = tempfile::tempdir().unwrap();
+    let server = Server::vellum(&temp.path().join("data"), &["--tcp-keepalive", "100"]);
+    // The kernel's table: local and remote address, state, queues, and which timer runs; 02 is keepalive.
+    let has_probes = |client: &mut Client| {
+        client.command(&["PING"]);
+        let ends = [server.port, client.local_port()].map(|port| format!(":{port:04X}"));
+        let table = fs::read_to_string("/proc/net/tcp").unwrap();
+        let rows = table.lines().map(|line| line.split_ascii_whitespace().collect::<Vec<_>>());
+        let mut rows = rows.filter(|row| row[1].ends_with(&ends[0]) && row[2].ends_with(&ends[1]));
+        rows.next().unwrap()[5].starts_with("02:")
+    };
+    let mut first = server.client();
+    assert!(has_probes(&mut first));
+    assert!(first.command(&["CONFIG", "SET", "tcp-keepalive", "0"]).is_ok());
+    assert!(!has_probes(&mut server.client()));
+    assert!(has_probes(&mut first));
+}
+
+#[test]
+fn damage_is_refused_with_its_place_and_what_repairs_it() {
+    let temp = tempfile::tempdir().unwrap();
+    let mut server = Server::vellum(&temp.path().join("data"), &[]);
+    let mut client = server.client();
+    for number in 0..20 {
+        client.command(&["SET", &format!("k{number}"), "value"]);
+    }
+    assert!(server.stop().success());
+    let segment = server.dir.join("appendonlydir/appendonly.aof.1.incr.aof");
+    let sound = fs::read(&segment).unwrap();
+    let mut damaged = sound.clone();
+    damaged[sound.len() / 2] ^= 4;
+    fs::write(&segment, &damaged).unwrap();
+    server.spawn();
+    assert_eq!(server.wait_end().code(), Some(1));
+    let log = server.log();
+    assert!(log.contains("incr.aof is damaged at position"), "{log}");
+    assert!(log.contains(&format!("vellum-log repair {}", server.dir.display())), "{log}");
+    assert_eq!(fs::read(&segment).unwrap(), damaged, "nothing was changed");
+    fs::write(&segment, &sound).unwrap();
+    server.launch();
+    assert_eq!(server.client().command(&["DBSIZE"]).integer(), 20);
+}
+
 trait ReadWrite: std::io::Read + std::io::Write {}
 impl<T: std::io::Read + std::io::Write> ReadWrite for T {}
 

@@ -105,6 +105,11 @@ impl Client {
         Ok(Self { reader: BufReader::new(stream) })
     }
 
+    /// The port this end of the connection has.
+    pub fn local_port(&self) -> u16 {
+        self.reader.get_ref().local_addr().expect("an address").port()
+    }
+
     /// Sends bytes as they are.
     pub fn send_raw(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.reader.get_mut().write_all(bytes)
