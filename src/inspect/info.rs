@@ -13,7 +13,9 @@ use super::output::{size, time};
 use super::verify::{LOOK_AGAIN_AFTER, LOOKS_MAX, may_be_live};
 use super::walk::Walk;
 use crate::base::{Offset, ReplId};
-use crate::log::{FileKind, Head, Layout, LockNote, LogError, TailPolicy, recover};
+use crate::log::{
+    FileKind, Found, Head, Layout, LockNote, LogError, Recovery, TailPolicy, recover,
+};
 use crate::rdb::{Header, SnapshotFile};
 use crate::storage::Storage;
 
@@ -52,7 +54,21 @@ struct Info {
     snapshots: Vec<Snapshot>,
     head: Option<Head>,
     notes: Vec<String>,
+    /// What a start would come to, unless there is a problem.
+    outlook: String,
     problem: Option<String>,
+}
+
+fn outlook(recovery: &Recovery) -> String {
+    match (recovery.found, &recovery.base) {
+        (Found::Empty, _) => "there is no data in it: a server would start empty".to_owned(),
+        (Found::OldAof | Found::DumpRdb, Some(base)) => format!(
+            "there is no log: a server would load {} and begin one; `verify` reads every byte",
+            base.path.display()
+        ),
+        _ => "a server would start on it, as far as the headers tell; `verify` reads every byte"
+            .to_owned(),
+    }
 }
 
 impl Info {
@@ -104,6 +120,7 @@ impl Info {
             other_logs,
             head: None,
             notes: Vec::new(),
+            outlook: String::new(),
             problem: None,
         };
         let mut recovered = recover(storage, layout, TailPolicy::Trim);
@@ -119,7 +136,7 @@ impl Info {
         Ok(info)
     }
 
-    fn add_recovery(&mut self, recovered: Result<crate::log::Recovery, LogError>) {
+    fn add_recovery(&mut self, recovered: Result<Recovery, LogError>) {
         match recovered {
             Err(error) => self.problem = Some(error.to_string()),
             Ok(recovery) => {
@@ -127,6 +144,7 @@ impl Info {
                 if let (Some(head), Some(last)) = (recovery.head, self.segments.last_mut()) {
                     last.end = Some(head.offset);
                 }
+                self.outlook = outlook(&recovery);
                 self.notes = recovery.warnings;
             }
         }
@@ -184,10 +202,7 @@ impl Info {
         }
         match &self.problem {
             Some(problem) => writeln!(out, "\nDAMAGED: a server would not start: {problem}")?,
-            None => writeln!(
-                out,
-                "\na server would start on it, as far as the headers tell; `verify` reads every byte"
-            )?,
+            None => writeln!(out, "\n{}", self.outlook)?,
         }
         Ok(())
     }

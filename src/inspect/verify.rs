@@ -17,7 +17,9 @@ use super::finding::{Finding, Severity};
 use super::output;
 use super::progress::Bar;
 use super::walk::{End, Event, Mode, Walk};
-use crate::log::{FileKind, Layout, LockNote, LogError, TailPolicy, recover};
+use crate::log::{
+    BaseKind, FileKind, Found, Layout, LockNote, LogError, Recovery, TailPolicy, recover,
+};
 use crate::rdb::{Contents, Progress, RdbError, SnapshotFile};
 use crate::storage::{OpenMode, Storage, read_file};
 
@@ -347,10 +349,40 @@ impl Verifier<'_> {
             }
             if path == self.layout.dump() {
                 self.check_snapshot(&path)?;
+            } else if let Ok(recovery) = recover(self.storage, self.layout, TailPolicy::Trim)
+                && recovery.found == Found::OldAof
+            {
+                self.check_old_log(&path, recovery)?;
             } else {
                 let what = "the log of a Redis before version 7 beside this one; not read";
                 self.found(Severity::Note, &path, what);
             }
+        }
+        Ok(())
+    }
+
+    /// The log of a Redis before version 7, where it is what a start would load.
+    fn check_old_log(&mut self, path: &Path, mut recovery: Recovery) -> Result<(), InspectError> {
+        let mut from = 0;
+        if recovery.base.as_ref().is_some_and(|base| base.kind == BaseKind::RdbThenAof) {
+            let Some(contents) = self.check_snapshot(path)? else { return Ok(()) };
+            from = contents.len;
+        } else {
+            let file = self.storage.open(path, OpenMode::Read);
+            let file = file.map_err(InspectError::io("open", path))?;
+            self.count_file(file.len().map_err(InspectError::io("read", path))?);
+        }
+        match recovery.measure_base(self.storage, self.layout.dir(), from) {
+            Ok(Some(part)) => {
+                self.totals.commands += part.commands;
+                if recovery.foreign_cut.is_some() {
+                    let what = "the file ends inside a command or a transaction";
+                    let torn = Finding::new(Severity::TornTail, path, what).at(part.to);
+                    self.findings.push(torn);
+                }
+            }
+            Ok(None) => {}
+            Err(error) => self.findings.push(self.of_error(Severity::Damage, &error)),
         }
         Ok(())
     }

@@ -9,8 +9,9 @@ use std::process::{Child, Command, Stdio};
 use serde_json::Value as Json;
 use vellum::inspect::{EXIT_CLEAN, EXIT_DAMAGED, EXIT_FAILED, EXIT_TORN, EXIT_USAGE};
 
+use crate::support::client::encode;
 use crate::support::files::{copy_dir, flip_bit, newest, tree};
-use crate::support::{Server, wait_until};
+use crate::support::{Program, Server, wait_until};
 
 /// What the tool left behind.
 #[derive(Debug)]
@@ -372,7 +373,7 @@ fn damage_is_told_left_alone_and_repaired_when_asked() {
         assert_eq!(run_with("", &["repair"], &data).status, EXIT_FAILED, "{name}");
         assert!(tree(&data) == before, "{name}: looking has changed something");
 
-        let mut server = Server::prepare(crate::support::Program::Vellum, &data, &[]);
+        let mut server = Server::prepare(Program::Vellum, &data, &[]);
         if case.refused {
             server.spawn();
             assert!(!server.wait_end().success(), "{name} was served");
@@ -441,5 +442,40 @@ fn what_cannot_be_done_is_said() {
     for args in READING {
         look(args, &empty);
     }
-    assert!(look(&["info"], &empty).contains("nothing"), "{}", look(&["info"], &empty));
+    let told = "\nthere is no data in it: a server would start empty\n";
+    assert!(look(&["info"], &empty).ends_with(told));
+}
+
+#[test]
+fn the_log_of_an_older_redis_is_verified_where_a_start_would_load_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    std::fs::create_dir(&data).unwrap();
+    let old = data.join("appendonly.aof");
+    let set = encode(&[b"SET", b"key", b"value"]);
+    let snapshot: &[u8] = include_bytes!("../fixtures/rdb/redis-7.0-strings.rdb");
+    let mut broken = snapshot.to_vec();
+    broken[700] ^= 1;
+    for (what, bytes, status) in [
+        ("whole", set.repeat(3), EXIT_CLEAN),
+        ("cut off", set.repeat(3)[..80].to_vec(), EXIT_TORN),
+        ("no commands", [&set[..], b"nonsense\r\n", &set].concat(), EXIT_DAMAGED),
+        ("a snapshot and commands", [snapshot, &set].concat(), EXIT_CLEAN),
+        ("a snapshot and half a command", [snapshot, &set[..9]].concat(), EXIT_TORN),
+        ("a damaged snapshot and commands", [&broken[..], &set].concat(), EXIT_DAMAGED),
+    ] {
+        std::fs::write(&old, bytes).unwrap();
+        let left = run(&["verify"], &data);
+        assert_eq!((left.status, &*left.errors), (status, ""), "{what}: {}", left.out);
+        assert_eq!(left.out.contains(old.to_str().unwrap()), status != EXIT_CLEAN, "{left:?}");
+        let info = look(&["info"], &data);
+        let told = format!("a server would load {} and begin one", old.display());
+        assert!(info.contains(&told), "{what}: {info}");
+        let mut server = Server::prepare(Program::Vellum, &data, &[]);
+        if status == EXIT_DAMAGED {
+            server.spawn();
+            assert!(!server.wait_end().success(), "{what} was served");
+            assert!(server.log().contains(old.to_str().unwrap()), "{}", server.log());
+        }
+    }
 }
