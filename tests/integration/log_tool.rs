@@ -477,5 +477,15 @@ fn the_log_of_an_older_redis_is_verified_where_a_start_would_load_it() {
             assert!(!server.wait_end().success(), "{what} was served");
             assert!(server.log().contains(old.to_str().unwrap()), "{}", server.log());
         }
+        let repaired = run(&["repair", "--yes"], &data);
+        if what.starts_with("a damaged snapshot") {
+            assert_eq!(repaired.status, EXIT_FAILED, "{repaired:?}");
+            assert!(repaired.errors.contains(old.to_str().unwrap()), "{repaired:?}");
+            continue;
+        }
+        let needed = status != EXIT_CLEAN;
+        assert_eq!((repaired.status, &*repaired.errors), (EXIT_CLEAN, ""), "{what}: {repaired:?}");
+        assert_eq!(repaired.out.contains("nothing to repair"), !needed, "{what}: {repaired:?}");
+        assert!(look(&["verify"], &data).ends_with("clean\n"), "{what}");
     }
 }

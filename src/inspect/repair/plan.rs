@@ -8,6 +8,7 @@
 //! | the header of a segment                  | it and later ones are put aside                          |
 //! | the snapshot missing or damaged          | the newest sound one that the log reaches back to is used |
 //! | the manifest missing or damaged          | written anew from the newest sound snapshot and the log after it |
+//! | the log of an older Redis, alone         | cut where it cannot be read any further                  |
 //! | an archived file                         | put aside                                                |
 //! | no sound snapshot where one is needed    | refused: nothing here can bring the keys back            |
 
@@ -18,10 +19,12 @@ use std::path::{Path, PathBuf};
 use crate::base::{Offset, ReplId};
 use crate::inspect::error::InspectError;
 use crate::inspect::files::{Files, FoundFile};
-use crate::inspect::verify::sound_snapshots;
+use crate::inspect::progress::Bar;
+use crate::inspect::verify::{sound_snapshots, verify_snapshot};
 use crate::inspect::walk::{End, Event, Mode, Walk};
 use crate::log::{
-    BasePosition, FileKind, Identity, Layout, Manifest, ManifestFile, TailPolicy, recover,
+    BaseKind, BasePosition, FileKind, Found, Identity, Layout, LogError, Manifest, ManifestFile,
+    Recovery, TailPolicy, recover,
 };
 use crate::storage::Storage;
 
@@ -134,8 +137,12 @@ struct Planner<'a> {
 }
 
 impl Planner<'_> {
-    /// Without a log there is the snapshot, or nothing.
+    /// Without a log there is that of an older Redis, or the snapshot, or nothing.
     fn without_log(self) -> Result<Plan, InspectError> {
+        let recovery = recover(self.storage, self.layout, TailPolicy::Trim)?;
+        if recovery.found == Found::OldAof {
+            return self.old_log(recovery);
+        }
         let dump = self.layout.dump();
         let exists = self.storage.exists(&dump).map_err(InspectError::io("look for", &dump))?;
         if exists && sound_snapshots(self.storage, [dump.clone()]).is_empty() {
@@ -146,6 +153,38 @@ impl Planner<'_> {
             )));
         }
         Ok(Plan { steps: Vec::new(), is_lossy: false })
+    }
+
+    fn old_log(self, mut recovery: Recovery) -> Result<Plan, InspectError> {
+        let path = self.layout.old_aof();
+        let mapping = self.storage.map(&path).map_err(InspectError::io("map", &path))?;
+        let (bytes, mut from) = (mapping.bytes(), 0);
+        if recovery.base.as_ref().is_some_and(|base| base.kind == BaseKind::RdbThenAof) {
+            let verified = verify_snapshot(bytes, &mut Bar::new(false, 0));
+            from = verified
+                .map_err(|source| InspectError::Snapshot { path: path.clone(), source })?
+                .len;
+        }
+        let len = bytes.len() as u64;
+        let cut = |position, why: &str| Step::Cut {
+            path: path.clone(),
+            position,
+            offset: None,
+            len,
+            why: why.to_owned(),
+        };
+        let measured = recovery.measure_base(self.storage, self.layout.dir(), from);
+        match (measured, &recovery.foreign_cut) {
+            (Ok(_), None) => Ok(Plan { steps: Vec::new(), is_lossy: false }),
+            (Ok(_), Some((_, to))) => {
+                let step = cut(*to, "the file ends inside a command or a transaction");
+                Ok(Plan { steps: vec![step], is_lossy: false })
+            }
+            (Err(LogError::ForeignDamaged { position, what, .. }), _) => {
+                Ok(Plan { steps: vec![cut(position, what)], is_lossy: true })
+            }
+            (Err(error), _) => Err(error.into()),
+        }
     }
 
     fn plan_log(&mut self) -> Result<(), InspectError> {
