@@ -354,6 +354,8 @@ impl Survey<'_> {
         let (position, seed) = (cursor.position(), cursor.header().seed);
         let window = cursor.window();
         let evidence = tail::gather(window, position, seed, info.start)?;
+        let is_whole_but_for_a_length = matches!(step, Step::Broken(_))
+            && tail::is_whole_but_for_a_length(window, position, seed, evidence.content_end)?;
         let name = info.path.file_name().unwrap_or_default();
         let clean = self.clean.as_ref().filter(|clean| name == clean.segment.as_str());
         let facts = Facts {
@@ -362,6 +364,7 @@ impl Survey<'_> {
             position,
             step,
             frame_end: tail::frame_end(window, position)?,
+            is_whole_but_for_a_length,
             evidence,
         };
         Ok(tail::judge(&facts))

@@ -11,6 +11,7 @@ use super::header::{FRAME_HEADER_LEN, FrameHeader, MARK};
 use super::lockfile::SyncPolicy;
 use super::window::Window;
 use crate::base::Offset;
+use crate::base::limits::FRAME_PAYLOAD_LEN_MAX;
 
 /// Prepared files are multiples of this many bytes: another server's appends after one begin there.
 pub(crate) const FILL_UNIT: u64 = 4096;
@@ -81,6 +82,8 @@ pub(crate) struct Facts {
     pub step: Step,
     /// Where the broken frame would end, if its header can be read.
     pub frame_end: Option<u64>,
+    /// Whether the broken frame is whole but for a length that its header states.
+    pub is_whole_but_for_a_length: bool,
     pub evidence: Evidence,
 }
 
@@ -112,7 +115,7 @@ pub(crate) fn judge(facts: &Facts) -> Verdict {
     if nothing_follows {
         return Verdict::Whole;
     }
-    if evidence.synced_len_max > position {
+    if evidence.synced_len_max > position || facts.is_whole_but_for_a_length {
         return Verdict::Damaged(what);
     }
     if evidence.unclear {
@@ -135,7 +138,9 @@ fn is_prefix(facts: &Facts) -> bool {
     if evidence.whole_frames > 0 || step == Step::Filler {
         return false;
     }
-    let needed = facts.frame_end.unwrap_or(position + FRAME_HEADER_LEN as u64);
+    let end = facts.frame_end.unwrap_or(position + FRAME_HEADER_LEN as u64);
+    // Headers and commands end in '\n': where filler does too, the last byte tells nothing.
+    let needed = if end.is_multiple_of(filler::LINE_LEN) { end - 1 } else { end };
     evidence.content_end < needed
 }
 
@@ -199,6 +204,36 @@ pub(crate) fn frame_end(window: &mut Window, position: u64) -> Result<Option<u64
     Ok(header.and_then(|h| position.checked_add(FRAME_HEADER_LEN as u64 + h.body_len())))
 }
 
+/// Whether the frame at `position` is whole once a length in its header is another one: then it was
+/// written to its end, however far the header says that it goes. `content_end` is as in [`Evidence`].
+pub(crate) fn is_whole_but_for_a_length(
+    window: &mut Window,
+    position: u64,
+    seed: u32,
+    content_end: u64,
+) -> Result<bool, LogError> {
+    let Some(header) = FrameHeader::parse(window.peek(position, FRAME_HEADER_LEN)?) else {
+        return Ok(false);
+    };
+    let body_at = position + FRAME_HEADER_LEN as u64;
+    // A pad may follow the frame, and its last byte may be one that filler has there, too.
+    for end in content_end.saturating_sub(filler::PAD.len() as u64)..=content_end + 1 {
+        let len = end.checked_sub(body_at).and_then(|len| u32::try_from(len).ok());
+        let Some(len) = len.filter(|len| *len <= FRAME_PAYLOAD_LEN_MAX) else { continue };
+        let body = window.peek(body_at, len as usize)?;
+        let payload_len = len.checked_sub(header.meta_len);
+        let meta_len = len.checked_sub(header.payload_len);
+        let others = [
+            payload_len.map(|payload_len| FrameHeader { payload_len, ..header }),
+            meta_len.map(|meta_len| FrameHeader { meta_len, ..header }),
+        ];
+        if others.iter().flatten().any(|header| header.covers(seed, body)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 fn plausible(window: &mut Window, at: u64, start: Offset) -> Result<Option<FrameHeader>, LogError> {
     let file_len = window.file_len();
     let header = FrameHeader::parse(window.peek(at, FRAME_HEADER_LEN)?);
@@ -228,7 +263,15 @@ mod tests {
 
     fn facts(ending: Ending, step: Step) -> Facts {
         let evidence = Evidence { content_end: 1000, ..Evidence::default() };
-        Facts { ending, clean_len: None, position: 1000, step, frame_end: None, evidence }
+        Facts {
+            ending,
+            clean_len: None,
+            position: 1000,
+            step,
+            frame_end: None,
+            is_whole_but_for_a_length: false,
+            evidence,
+        }
     }
 
     fn followed(ending: Ending, step: Step, evidence: Evidence) -> Verdict {
@@ -285,6 +328,16 @@ mod tests {
         assert!(matches!(killed(1090, None), Verdict::Damaged(_)));
         assert!(matches!(killed(1090, Some(1100)), Verdict::Torn(_)));
         assert!(matches!(killed(1100, Some(1100)), Verdict::Damaged(_)));
+    }
+
+    #[test]
+    fn a_whole_frame_with_a_wrong_length_is_damage_however_the_server_ended() {
+        for ending in [LOST, Ending::Killed] {
+            let facts = Facts { frame_end: Some(9000), ..facts(ending, BROKEN) };
+            let facts = Facts { is_whole_but_for_a_length: true, ..facts };
+            let evidence = Evidence { content_end: 1100, ..Evidence::default() };
+            assert!(matches!(judge(&Facts { evidence, ..facts }), Verdict::Damaged(_)));
+        }
     }
 
     #[test]

@@ -183,6 +183,21 @@ mod tests {
     }
 
     #[test]
+    fn what_an_unfinished_transaction_says_does_not_count_yet() {
+        let mut intake = Intake::new();
+        let whole = stream(&[&["SET", "a", "1"]]);
+        intake.buffer().extend_from_slice(&whole);
+        let begun = stream(&[&["MULTI"], &["SELECT", "3"], &["REPLCONF", "GETACK", "*"]]);
+        intake.buffer().extend_from_slice(&begun);
+        let first = Units { bytes: whole, ..Units::default() };
+        assert_eq!(intake.take(), Ok(Some(first)));
+        let end = stream(&[&["EXEC"]]);
+        intake.buffer().extend_from_slice(&end);
+        let bytes = [begun, end].concat();
+        assert_eq!(intake.take(), Ok(Some(Units { bytes, db: Some(3), asks_for_ack: true })));
+    }
+
+    #[test]
     fn what_is_whole_comes_out_before_the_error_does() {
         let mut intake = Intake::new();
         let good = stream(&[&["SET", "a", "1"]]);

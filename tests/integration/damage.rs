@@ -59,12 +59,11 @@ fn sets(range: std::ops::Range<usize>) -> impl Iterator<Item = Vec<u8>> {
 }
 
 /// A snapshot, segments before and after it, as a stopped server leaves them.
-fn build(program: Program, data: &Path) {
-    let args: &[&str] = match program {
-        Program::Vellum => &["--aof-segment-size", "1mb"],
-        Program::Redis => &["--appendonly", "yes", "--save", "", "--aof-use-rdb-preamble", "no"],
-    };
-    let mut server = Server::start(program, data, args);
+fn build(data: &Path) {
+    fill_and_stop(Server::vellum(data, &["--aof-segment-size", "1mb"]), 600_000);
+}
+
+fn fill_and_stop(mut server: Server, long_len: usize) {
     for from in [0, 150] {
         pipeline(&server, sets(from..from + 150));
         let mut client = server.client();
@@ -75,10 +74,8 @@ fn build(program: Program, data: &Path) {
     for command in sets(300..400) {
         pipeline(&server, std::iter::once(command));
     }
-    if program == Program::Vellum {
-        let long = vec![b'v'; 600_000];
-        pipeline(&server, (0..2).map(|_| encode(&[b"SET", b"long", &long])));
-    }
+    let long = vec![b'v'; long_len];
+    pipeline(&server, (0..2).map(|_| encode(&[b"SET", b"long", &long])));
     server.restart();
     pipeline(&server, sets(400..500));
     assert!(server.stop().success());
@@ -101,7 +98,7 @@ fn reason(error: &LoadError) -> String {
 fn two_thousand_flipped_bits_are_told_and_none_is_served() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");
-    build(Program::Vellum, &data);
+    build(&data);
     let expected = start(&data).unwrap();
     let files = files_below(&data.join("appendonlydir"));
     let name = |path: &Path| path.file_name().unwrap().to_string_lossy().into_owned();
@@ -149,7 +146,8 @@ fn two_thousand_flipped_bits_are_told_and_none_is_served() {
 fn flips_without_checksums_are_seen_in_the_digest() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");
-    build(Program::Redis, &data);
+    let args = ["--appendonly", "yes", "--save", "", "--aof-use-rdb-preamble", "no"];
+    fill_and_stop(Server::redis(&data, &args), 10);
     let expected = start(&data).unwrap();
     let mut files = files_below(&data.join("appendonlydir"));
     files.retain(|path| path.to_string_lossy().ends_with(".aof"));
@@ -181,7 +179,7 @@ fn ran(program: &mut Command) -> (Option<i32>, String, String) {
 fn the_programs_name_the_damage_and_what_mends_it() {
     let dir = tempfile::tempdir().unwrap();
     let whole = dir.path().join("whole");
-    build(Program::Vellum, &whole);
+    build(&whole);
     let files = files_below(&whole.join("appendonlydir"));
     for (n, path) in files.iter().enumerate() {
         let data = dir.path().join(format!("data-{n}"));

@@ -266,6 +266,34 @@ fn a_killed_process_leaves_the_front_of_a_write_only() {
 }
 
 #[test]
+fn after_a_kill_a_flipped_bit_is_not_taken_for_a_write_that_was_not_finished() {
+    let mut rng = fastrand::Rng::with_seed(64);
+    // The last frame ends at every place in a line of filler.
+    for value_len in 0..64 {
+        let rig = Rig::new(3);
+        let commands = [set(1, 10), set(2, value_len)];
+        killed_after(&rig, &commands);
+        let path = rig.segment(1);
+        let bytes = rig.bytes(&path);
+        let begin = frame_at(&bytes, 1) as u64;
+        let end = begin + 84 + commands[1].len() as u64;
+        // The lengths in the header, the last bytes, and some others.
+        let lengths = begin + 2 + 2 * 16..begin + 2 + 2 * 24;
+        let some = std::iter::repeat_with(|| rng.u64(begin..end)).take(10);
+        let places: Vec<u64> = lengths.chain(end - 4..end).chain(some).collect();
+        for bit in places.into_iter().flat_map(|place| place * 8..place * 8 + 8) {
+            rig.disk.flip_bit(&path, bit).unwrap();
+            let found = rig.look().map(|(_, applied)| applied);
+            if !found.as_ref().is_ok_and(|found| *found == applied(&commands)) {
+                assert_eq!(damaged_at(found).0, begin, "bit {bit}, value of {value_len} bytes");
+            }
+            rig.disk.flip_bit(&path, bit).unwrap();
+        }
+        assert_eq!(rig.look().unwrap().1, applied(&commands));
+    }
+}
+
+#[test]
 fn a_missing_segment_is_named() {
     let rig = Rig::new(1);
     let mut started = rig.start().unwrap();
