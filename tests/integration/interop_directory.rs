@@ -8,9 +8,9 @@ use std::process::Command;
 use vellum::inspect::EXIT_CLEAN;
 use vellum::storage::RealDisk;
 
+use crate::dataset::{Contents, contents, write_mix};
 use crate::inspect::tool;
 use crate::support::client::encode;
-use crate::support::dataset::{Contents, contents, write_mix};
 use crate::support::files::{copy_dir, files_below};
 use crate::support::{Client, Program, Server, wait_until};
 

@@ -7,8 +7,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 
+use crate::dataset::{contents, write_mix};
 use crate::support::client::encode;
-use crate::support::dataset::{contents, write_mix};
 use crate::support::{PATIENCE, Server, wait_until};
 
 /// What a program left behind.

@@ -10,6 +10,9 @@ mod command_script;
 mod commands;
 mod config_files;
 mod damage;
+#[cfg(feature = "interop")]
+#[path = "../support/dataset.rs"]
+mod dataset;
 mod failing_disk;
 mod format;
 mod histories;

@@ -1,8 +1,8 @@
 //! Data sets of every shape there is, written through a server, and the state of a server as a whole.
 
-use super::Client;
-use super::client::encode;
 use crate::command_script::random_command;
+use crate::support::client::encode;
+use crate::support::{Client, Value};
 
 /// Databases a server has by default.
 pub const DATABASES: usize = 16;
@@ -64,7 +64,7 @@ pub fn contents(client: &mut Client) -> Contents {
     for db in 0..DATABASES {
         assert!(client.command(&["SELECT", &db.to_string()]).is_ok());
         for key in client.command(&["KEYS", "*"]).items() {
-            let super::Value::Bulk(key) = key else { panic!("not a key: {key:?}") };
+            let Value::Bulk(key) = key else { panic!("not a key: {key:?}") };
             let expires = client.command_bytes(&[b"PEXPIRETIME", key]).integer();
             keys.push((db, key.clone(), expires));
         }

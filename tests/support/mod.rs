@@ -4,8 +4,6 @@
 //! by their process id when they are dropped.
 
 pub mod client;
-#[cfg(feature = "interop")]
-pub mod dataset;
 pub mod files;
 pub mod load;
 pub mod process;
