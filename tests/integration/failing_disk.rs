@@ -3,12 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
 
 use std::fs;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
-use crate::support::client::encode;
+use crate::support::load::{Load, Written, check_whole, newest};
 use crate::support::{Client, Server, wait_until};
 
 /// Lets the server's files grow to `len` bytes, or as long as they like.
@@ -56,43 +54,12 @@ fn a_full_disk_stops_writes_only_and_only_as_long_as_it_is_full() {
     }
 }
 
-/// Each writer sets its own keys to rising numbers and notes the last one acknowledged.
-fn write_until_it_dies(port: u16, writer: usize, stop: &AtomicBool) -> u64 {
-    const DEPTH: u64 = 16;
-    let mut acknowledged = 0;
-    let Ok(mut client) = Client::connect(port) else { return 0 };
-    while !stop.load(Ordering::Relaxed) {
-        let mut batch = Vec::new();
-        for number in acknowledged + 1..=acknowledged + DEPTH {
-            let (key, value) = (format!("w{writer}:{}", number % 100), number.to_string());
-            batch.extend(encode(&[b"SET", key.as_bytes(), value.as_bytes()]));
-        }
-        if client.send_raw(&batch).is_err() {
-            break;
-        }
-        for _ in 0..DEPTH {
-            match client.read() {
-                Ok(reply) if reply.is_ok() => acknowledged += 1,
-                _ => return acknowledged,
-            }
-        }
-    }
-    acknowledged
-}
-
 #[test]
 fn what_was_acknowledged_before_a_disk_filled_up_under_load_is_there_after_a_kill() {
     const WRITERS: usize = 8;
     let temp = tempfile::tempdir().unwrap();
     let mut server = Server::vellum(&temp.path().join("data"), &[]);
-    let stop = Arc::new(AtomicBool::new(false));
-    let port = server.port;
-    let writers: Vec<_> = (0..WRITERS)
-        .map(|writer| {
-            let stop = Arc::clone(&stop);
-            std::thread::spawn(move || write_until_it_dies(port, writer, &stop))
-        })
-        .collect();
+    let load = Load::begin(server.port, &[0; WRITERS]);
     let mut client = server.client();
     let written = |client: &mut Client| client.info("master_repl_offset").parse::<u64>().unwrap();
     wait_until("some writes", || written(&mut client) > 200_000);
@@ -105,22 +72,19 @@ fn what_was_acknowledged_before_a_disk_filled_up_under_load_is_there_after_a_kil
         is_failing(&mut client) || written(&mut client) > before + 3_000_000
     });
     server.kill();
-    stop.store(true, Ordering::Relaxed);
-    let acknowledged: Vec<u64> = writers.into_iter().map(|w| w.join().unwrap()).collect();
+    let written = load.end();
     server.launch();
-    check_acknowledged(&server, &acknowledged);
+    check_acknowledged(&server, &written);
 }
 
-/// What each writer of [`write_until_it_dies`] had acknowledged, or something later, is there.
-fn check_acknowledged(server: &Server, acknowledged: &[u64]) {
+/// What each writer was told is there, or something later that it had sent.
+fn check_acknowledged(server: &Server, written: &[Written]) {
     let mut client = server.client();
-    assert!(acknowledged.iter().sum::<u64>() > 0);
-    for (writer, last) in acknowledged.iter().enumerate() {
-        for number in last.saturating_sub(99).max(1)..=*last {
-            let found = client.command(&["GET", &format!("w{writer}:{}", number % 100)]).text();
-            let found: u64 = found.parse().unwrap();
-            assert!(found >= number, "writer {writer} lost {number}: {found}");
-        }
+    assert!(written.iter().map(|w| w.acknowledged).sum::<u64>() > 0);
+    for (writer, written) in written.iter().enumerate() {
+        let found = newest(&mut client, writer);
+        assert!((written.acknowledged..=written.sent).contains(&found), "{written:?}: {found}");
+        check_whole(&mut client, writer, found);
     }
 }
 
@@ -131,14 +95,7 @@ fn a_process_killed_while_the_policy_changes_loses_nothing() {
     let mut server = Server::vellum(&temp.path().join("data"), &[]);
     for round in 0..3 {
         server.client().command(&["FLUSHALL"]);
-        let stop = Arc::new(AtomicBool::new(false));
-        let port = server.port;
-        let writers: Vec<_> = (0..WRITERS)
-            .map(|writer| {
-                let stop = Arc::clone(&stop);
-                std::thread::spawn(move || write_until_it_dies(port, writer, &stop))
-            })
-            .collect();
+        let load = Load::begin(server.port, &[0; WRITERS]);
         let mut client = server.client();
         for turn in 0..12 + round {
             let policy = ["everysec", "no", "always"][turn % 3];
@@ -146,10 +103,9 @@ fn a_process_killed_while_the_policy_changes_loses_nothing() {
             std::thread::sleep(std::time::Duration::from_millis(20));
         }
         server.kill();
-        stop.store(true, Ordering::Relaxed);
-        let acknowledged: Vec<u64> = writers.into_iter().map(|w| w.join().unwrap()).collect();
+        let written = load.end();
         server.launch();
-        check_acknowledged(&server, &acknowledged);
+        check_acknowledged(&server, &written);
     }
 }
 
