@@ -29,6 +29,8 @@ mod log_tool;
 mod rdb_fixtures;
 #[cfg(feature = "interop")]
 mod redis_server;
+mod replication;
+mod replication_crash;
 mod server;
 mod snapshot_under_load;
 #[path = "../support/mod.rs"]

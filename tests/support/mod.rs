@@ -9,9 +9,12 @@ pub mod load;
 pub mod dataset;
 pub mod files;
 pub mod process;
+pub mod relay;
+pub mod replicas;
 
 pub use client::{Client, Value};
 pub use process::{Program, Server};
+pub use relay::Relay;
 
 use std::time::{Duration, Instant};
 

@@ -27,6 +27,7 @@ pub struct Server {
     /// Its data directory.
     pub dir: PathBuf,
     program: Program,
+    file: Option<PathBuf>,
     args: Vec<String>,
     variables: Vec<(String, String)>,
     child: Option<Child>,
@@ -67,8 +68,20 @@ impl Server {
     pub fn prepare(program: Program, dir: &Path, args: &[&str]) -> Self {
         std::fs::create_dir_all(dir).expect("a data directory");
         let args = args.iter().map(|a| (*a).to_owned()).collect();
-        let variables = Vec::new();
-        Self { port: free_port(), dir: dir.to_owned(), program, args, variables, child: None }
+        Self {
+            port: free_port(),
+            dir: dir.to_owned(),
+            program,
+            file: None,
+            args,
+            variables: Vec::new(),
+            child: None,
+        }
+    }
+
+    /// Has the next start read a configuration file, which the other arguments override.
+    pub fn read_file(&mut self, file: &Path) {
+        self.file = Some(file.to_owned());
     }
 
     /// Sets a variable of the environment that the process gets when it is started next.
@@ -76,7 +89,7 @@ impl Server {
         self.variables.push((name.to_owned(), value.to_owned()));
     }
 
-    /// Gives the process other arguments when it is started next.
+    /// Has the next start take these arguments instead of the present ones.
     pub fn set_args(&mut self, args: &[&str]) {
         self.args = args.iter().map(|a| (*a).to_owned()).collect();
     }
@@ -96,6 +109,7 @@ impl Server {
             .open(self.log_path())
             .expect("a log file");
         let child = Command::new(binary)
+            .args(&self.file)
             .args(["--port", &self.port.to_string(), "--dir"])
             .arg(&self.dir)
             .args(["--bind", "127.0.0.1", "--enable-debug-command", "yes"])

@@ -1,0 +1,158 @@
+//! Masters, replicas and writers under them, as tests of replication need them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+
+use super::client::encode;
+use super::{Client, Server, wait_until};
+
+/// Orders a server to follow the server on a port.
+pub fn follow(replica: &Server, master_port: u16) {
+    let reply = replica.client().command(&["SLAVEOF", "127.0.0.1", &master_port.to_string()]);
+    assert!(reply.text().starts_with("OK"), "{reply:?}");
+}
+
+/// Waits until a server follows its master's stream.
+pub fn wait_for_link(replica: &Server) {
+    wait_until("the link to be up", || {
+        let mut client = Client::connect(replica.port).ok();
+        client.as_mut().is_some_and(|c| c.info("master_link_status") == "up")
+    });
+}
+
+/// Waits until everything a master has written is in a replica's memory.
+pub fn wait_to_catch_up(master: &Server, replica: &Server) {
+    wait_for_link(replica);
+    let (mut master, mut replica) = (master.client(), replica.client());
+    wait_until("the replica to catch up", || {
+        let offset = master.info("master_repl_offset");
+        replica.info("master_link_status") == "up" && replica.info("slave_repl_offset") == offset
+    });
+}
+
+/// The digest of a server's data.
+pub fn digest(server: &Server) -> String {
+    server.client().command(&["DEBUG", "DIGEST"]).text()
+}
+
+/// Waits for a replica and compares the data.
+pub fn assert_same_data(master: &Server, replica: &Server) {
+    wait_to_catch_up(master, replica);
+    assert_eq!(digest(master), digest(replica), "the data differ");
+}
+
+/// A number of INFO.
+pub fn count(server: &Server, field: &str) -> u64 {
+    let text = server.client().info(field);
+    text.parse().unwrap_or_else(|_| panic!("{field} is '{text}'"))
+}
+
+/// Writes to a port until it is stopped, whatever becomes of the server there. Dropped, it is stopped.
+#[derive(Debug)]
+pub struct Load {
+    stopped: Arc<AtomicBool>,
+    acknowledged: Arc<AtomicU64>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Load {
+    /// Begins to write: strings, counters, expiries, deletions, transactions, in three databases.
+    pub fn start(port: u16, seed: u64) -> Self {
+        let (stopped, acknowledged) = (Arc::default(), Arc::default());
+        let writer = Writer {
+            port,
+            random: fastrand::Rng::with_seed(seed),
+            stopped: Arc::clone(&stopped),
+            acknowledged: Arc::clone(&acknowledged),
+        };
+        let thread = Some(std::thread::spawn(move || writer.run()));
+        Self { stopped, acknowledged, thread }
+    }
+
+    /// Replies received so far.
+    pub fn acknowledged(&self) -> u64 {
+        self.acknowledged.load(Ordering::SeqCst)
+    }
+
+    /// Waits until so many more writes have been acknowledged.
+    pub fn wait_for_more(&self, writes: u64) {
+        let goal = self.acknowledged() + writes;
+        wait_until("writes to be acknowledged", || self.acknowledged() >= goal);
+    }
+
+    /// Ends the writer.
+    pub fn stop(mut self) {
+        self.end();
+    }
+
+    fn end(&mut self) {
+        self.stopped.store(true, Ordering::SeqCst);
+        if let Some(thread) = self.thread.take() {
+            // What it has to say it has said.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+struct Writer {
+    port: u16,
+    random: fastrand::Rng,
+    stopped: Arc<AtomicBool>,
+    acknowledged: Arc<AtomicU64>,
+}
+
+impl Writer {
+    fn run(mut self) {
+        while !self.stopped.load(Ordering::SeqCst) {
+            if let Ok(mut client) = Client::connect(self.port) {
+                // The server may go away at any moment: the next round finds it again.
+                let _ = self.write(&mut client);
+            }
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+    }
+
+    fn write(&mut self, client: &mut Client) -> std::io::Result<()> {
+        while !self.stopped.load(Ordering::SeqCst) {
+            let (mut batch, mut replies) = (Vec::new(), 0);
+            for _ in 0..self.random.u32(1..20) {
+                replies += self.random_write(&mut batch);
+            }
+            client.send_raw(&batch)?;
+            for _ in 0..replies {
+                client.read()?;
+                self.acknowledged.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+        Ok(())
+    }
+
+    /// Appends one random write; returns the number of replies it will get.
+    fn random_write(&mut self, batch: &mut Vec<u8>) -> u64 {
+        let number = self.random.u32(0..400).to_string();
+        let key = format!("key:{number}");
+        let value = self.random.u64(..).to_string().repeat(self.random.usize(1..8));
+        let mut push = |words: &[&str]| {
+            let words: Vec<&[u8]> = words.iter().map(|w| w.as_bytes()).collect();
+            batch.extend_from_slice(&encode(&words));
+        };
+        let replies = match self.random.u32(0..10) {
+            0..4 => vec![vec!["SET", &key, &value]],
+            4 => vec![vec!["DEL", &key]],
+            5 => vec![vec!["SET", &key, &value, "PX", "300"]],
+            6 => vec![vec!["INCR", &number]],
+            7 => vec![vec!["SELECT", ["0", "1", "2"][self.random.usize(0..3)]]],
+            8 => vec![vec!["APPEND", &key, "more"]],
+            _ => vec![vec!["MULTI"], vec!["SET", &key, "1"], vec!["INCR", &key], vec!["EXEC"]],
+        };
+        replies.iter().for_each(|words| push(words));
+        replies.len() as u64
+    }
+}
