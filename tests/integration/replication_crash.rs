@@ -33,9 +33,12 @@ fn end_and_restart(server: &mut Server, random: &mut fastrand::Rng) {
 fn survive(policy: &str, times: usize) {
     let mut random = random();
     let dir = tempfile::tempdir().unwrap();
-    let mut master = Server::vellum(&dir.path().join("master"), &["--appendfsync", policy]);
+    // Segments and snapshots as small as they get: that they change is part of what may be interrupted.
+    let args = ["--appendfsync", policy, "--aof-segment-size", "1mb"];
+    let args = [&args[..], &["--auto-aof-rewrite-min-size", "1mb"]].concat();
+    let mut master = Server::vellum(&dir.path().join("master"), &args);
     let port = master.port.to_string();
-    let args = ["--slaveof", "127.0.0.1", &port, "--appendfsync", policy];
+    let args = [&args[..], &["--slaveof", "127.0.0.1", &port]].concat();
     let mut replica = Server::vellum(&dir.path().join("replica"), &args);
     wait_for_link(&replica);
     let load = Load::start(master.port, random.u64(..));

@@ -1,11 +1,16 @@
 //! Masters, replicas and writers under them, as tests of replication need them.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use super::client::encode;
 use super::{Client, Server, wait_until};
+
+/// How long expiry may go on changing data that nobody writes to.
+const SETTLING_MAX: Duration = Duration::from_secs(20);
 
 /// Orders a server to follow the server on a port.
 pub fn follow(replica: &Server, master_port: u16) {
@@ -31,15 +36,49 @@ pub fn wait_to_catch_up(master: &Server, replica: &Server) {
     });
 }
 
+/// Sends a command that must be answered with `+OK`.
+pub fn ok(server: &Server, words: &[&str]) {
+    let reply = server.client().command(words);
+    assert!(reply.is_ok(), "{words:?}: {reply:?}");
+}
+
 /// The digest of a server's data.
 pub fn digest(server: &Server) -> String {
     server.client().command(&["DEBUG", "DIGEST"]).text()
 }
 
-/// Waits for a replica and compares the data.
+/// Waits for a replica and compares the data. Keys may expire between two looks: what counts is that the
+/// data come to be the same and stay so when nobody writes.
 pub fn assert_same_data(master: &Server, replica: &Server) {
     wait_to_catch_up(master, replica);
-    assert_eq!(digest(master), digest(replica), "the data differ");
+    let started = Instant::now();
+    while digest(master) != digest(replica) {
+        let differences = differences(master, replica);
+        assert!(started.elapsed() < SETTLING_MAX, "the data differ: {differences:#?}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// What keys of the first databases have in one server and in the other, where that is not the same.
+fn differences(one: &Server, other: &Server) -> Vec<String> {
+    let contents = |server: &Server| {
+        let mut client = server.client();
+        let mut found = BTreeMap::new();
+        for db in ["0", "1", "2"] {
+            client.command(&["SELECT", db]);
+            for key in client.command(&["KEYS", "*"]).items() {
+                let key = key.text();
+                let value = client.command(&["GET", &key]);
+                let expiry = client.command(&["PEXPIRETIME", &key]);
+                found.insert(format!("{db}/{key}"), format!("{value:?} until {expiry:?}"));
+            }
+        }
+        found
+    };
+    let (one, other) = (contents(one), contents(other));
+    let keys: BTreeSet<_> = one.keys().chain(other.keys()).collect();
+    let different = keys.into_iter().filter(|key| one.get(*key) != other.get(*key));
+    different.map(|key| format!("{key}: {:?}, {:?}", one.get(key), other.get(key))).collect()
 }
 
 /// A number of INFO.
@@ -115,14 +154,14 @@ impl Writer {
                 // The server may go away at any moment: the next round finds it again.
                 let _ = self.write(&mut client);
             }
-            std::thread::sleep(std::time::Duration::from_millis(5));
+            std::thread::sleep(Duration::from_millis(5));
         }
     }
 
     fn write(&mut self, client: &mut Client) -> std::io::Result<()> {
         while !self.stopped.load(Ordering::SeqCst) {
             let (mut batch, mut replies) = (Vec::new(), 0);
-            for _ in 0..self.random.u32(1..20) {
+            for _ in 0..self.random.u32(1..100) {
                 replies += self.random_write(&mut batch);
             }
             client.send_raw(&batch)?;
