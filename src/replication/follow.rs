@@ -15,7 +15,7 @@ use super::link::{LinkState, MasterLink};
 use super::psync::{Answer, Position, Request};
 use super::receive::{self, ReceiveError};
 use super::state::{Figures, Replication};
-use super::wire::Wire;
+use super::wire::{Wire, too_silent};
 use crate::base::{Offset, ReplId};
 use crate::engine::apply::ApplyError;
 use crate::resp::encode::push_command;
@@ -237,6 +237,7 @@ impl Attempt<'_> {
         let (replication, link) = (self.replication, self.link);
         let site = replication.site.upgrade().ok_or(Failed::Stopped)?;
         let mut intake = Intake::new();
+        let mut heard_at = Instant::now();
         let mut ack_asked_at: Option<Offset> = None;
         let mut acked: Option<(Instant, Offset)> = None;
         loop {
@@ -262,12 +263,17 @@ impl Attempt<'_> {
                 continue;
             }
             let wants_more = site.engine().borrow().incoming().len() < PENDING_LEN_MAX;
+            // The wait for a read begins anew with each turn: it cannot know this.
+            if wants_more && heard_at.elapsed() > site.settings().timeout {
+                return Err(too_silent().into());
+            }
             tokio::select! {
                 biased;
                 () = link.stop.notified() => return Ok(()),
                 read = wire.read_into(intake.buffer()), if wants_more => {
                     Figures::add(&replication.figures.input_bytes, read? as u64);
-                    link.heard_at.set(Some(Instant::now()));
+                    heard_at = Instant::now();
+                    link.heard_at.set(Some(heard_at));
                     let mut engine = site.engine().borrow_mut();
                     while let Some(units) = intake.take(|args| engine.acceptable(args).map(drop))? {
                         engine.store_stream(units.bytes, units.db);
