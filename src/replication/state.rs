@@ -175,12 +175,16 @@ impl Replication {
         tracing::info!(?replid, offset = %engine.offset(), "this server is a master now");
     }
 
+    /// Makes ready for the log that has just been opened: a master may be followed already.
+    pub fn log_opened(&self, engine: &mut Engine) {
+        engine.expect_stream();
+        note_role(engine, self.master.borrow().is_some());
+    }
+
     fn set_role(&self, engine: &mut Engine, is_replica: bool) {
         engine.guards.is_replica = is_replica;
         engine.settings.is_replica = is_replica;
-        if let Some(log) = &mut engine.log {
-            log.enqueue(Box::new(move |writer| writer.set_replica(is_replica)));
-        }
+        note_role(engine, is_replica);
         self.refresh_guards(engine);
         if let Some(site) = self.site.upgrade() {
             site.role_changed(is_replica);
@@ -300,6 +304,13 @@ impl Replication {
         {
             self.refresh_guards(&mut site.engine().borrow_mut());
         }
+    }
+}
+
+/// Has the log's lock say what this server is.
+fn note_role(engine: &mut Engine, is_replica: bool) {
+    if let Some(log) = &mut engine.log {
+        log.enqueue(Box::new(move |writer| writer.set_replica(is_replica)));
     }
 }
 
