@@ -26,11 +26,13 @@ mod interop_rdb;
 mod interop_tools;
 mod lifecycle;
 mod log_tool;
+mod interop_replication;
 mod rdb_fixtures;
 #[cfg(feature = "interop")]
 mod redis_server;
 mod replication;
 mod replication_crash;
+mod replication_roles;
 mod server;
 mod snapshot_under_load;
 #[path = "../support/mod.rs"]

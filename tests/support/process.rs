@@ -122,9 +122,14 @@ impl Server {
         self.child = Some(child.unwrap_or_else(|e| panic!("{binary}: {e}")));
     }
 
-    /// Starts the process and waits until it answers PING with PONG.
+    /// Starts the process and waits until it answers.
     pub fn launch(&mut self) {
         self.spawn();
+        self.wait_until_it_answers();
+    }
+
+    /// Waits until the process answers PING with PONG, or asks for a password.
+    pub fn wait_until_it_answers(&mut self) {
         wait_for("the server to answer", || {
             if let Some(child) = &mut self.child
                 && let Ok(Some(status)) = child.try_wait()
