@@ -147,17 +147,22 @@ fn a_full_sync_broken_off_leaves_the_whole_old_data_set_or_the_whole_new_one() {
             fill(&replica, "old");
             old = digest(&replica);
         }
-        // In most rounds within the snapshot, in some at its very end or behind it.
-        let beyond = random.u32(0..4) == 0;
-        let len = if beyond { total_len - random.u64(0..200) } else { random.u64(1..total_len) };
-        relay.hold_after(len);
+        // In most rounds within the snapshot, in some when it is there and about to take its place.
+        let is_all_sent = round % 4 == 3;
+        let passed_len = relay.passed_len();
+        if !is_all_sent {
+            relay.hold_after(random.u64(1..total_len - 100));
+        }
         follow(&replica, relay.port);
-        wait_until("the transfer to get so far", || relay.is_holding());
-        std::thread::sleep(std::time::Duration::from_millis(random.u64(0..20)));
+        wait_until("the transfer to get so far", || match is_all_sent {
+            true => relay.passed_len() >= passed_len + total_len - 100,
+            false => relay.is_holding(),
+        });
+        let pause_us = if is_all_sent { random.u64(0..150_000) } else { random.u64(0..20_000) };
+        std::thread::sleep(std::time::Duration::from_micros(pause_us));
         master.kill();
         relay.cut();
-        let kill_both = random.bool();
-        if kill_both {
+        if is_all_sent || random.bool() {
             replica.kill();
             replica.launch();
         } else {

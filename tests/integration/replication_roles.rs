@@ -110,6 +110,125 @@ fn a_former_master_that_went_its_own_way_is_given_everything() {
 }
 
 #[test]
+fn the_transaction_of_a_failover_is_taken_as_sentinel_sends_it() {
+    let dir = dir();
+    let master = Server::vellum(&dir.path().join("master"), &[]);
+    let replica = replica_of(master.port, &dir.path().join("replica"), &[]);
+    let mut other = replica.client();
+    let mut client = replica.client();
+    let port = master.port.to_string();
+    let orders: [&[&str]; 2] = [&["SLAVEOF", "NO", "ONE"], &["SLAVEOF", "127.0.0.1", &port]];
+    for (order, role) in orders.into_iter().zip(["master", "slave"]) {
+        assert!(client.command(&["MULTI"]).is_ok());
+        let rest: [&[&str]; 3] = [
+            &["CONFIG", "REWRITE"],
+            &["CLIENT", "KILL", "TYPE", "normal"],
+            &["CLIENT", "KILL", "TYPE", "pubsub"],
+        ];
+        for words in [&[order][..], &rest].concat() {
+            assert_eq!(client.command(words).text(), "QUEUED", "{words:?}");
+        }
+        let replies = client.command(&["EXEC"]);
+        let replies = replies.items();
+        assert!(replies[0].is_ok(), "{replies:?}");
+        // There is no file to rewrite, which holds nothing else up.
+        assert!(replies[1].text().starts_with("ERR The server is running without a config file"));
+        assert!(replies[2].integer() >= 1);
+        assert_eq!(replies[3].integer(), 0);
+        assert!(other.try_command(&["PING"]).is_err(), "another client was to be closed");
+        other = replica.client();
+        assert_eq!(client.info("role"), role);
+    }
+    wait_to_catch_up(&master, &replica);
+}
+
+#[test]
+fn what_is_written_on_a_replica_does_not_go_down_the_chain() {
+    let dir = dir();
+    let master = Server::vellum(&dir.path().join("master"), &[]);
+    let words = ["--replica-read-only", "no"];
+    let middle = replica_of(master.port, &dir.path().join("middle"), &words);
+    let mut last = replica_of(middle.port, &dir.path().join("last"), &[]);
+    wait_to_catch_up(&master, &last);
+    for number in 0..20 {
+        ok(&middle, &["SET", &format!("local:{number}"), "1"]);
+        ok(&master, &["SET", &format!("key:{number}"), "1"]);
+    }
+    last.kill();
+    ok(&middle, &["SET", "local:last", "1"]);
+    last.launch();
+    assert_same_data(&master, &last);
+    wait_to_catch_up(&master, &middle);
+    assert_eq!(middle.client().command(&["DBSIZE"]).integer(), 41);
+    assert_eq!(syncs(&middle), (1, 1));
+}
+
+#[test]
+fn another_master_above_means_another_data_set_below() {
+    let dir = dir();
+    let one = Server::vellum(&dir.path().join("one"), &[]);
+    let other = Server::vellum(&dir.path().join("other"), &[]);
+    for number in 0..50 {
+        ok(&one, &["SET", &format!("one:{number}"), "1"]);
+        ok(&other, &["SET", &format!("other:{number}"), "1"]);
+    }
+    let middle = replica_of(one.port, &dir.path().join("middle"), &[]);
+    let last = replica_of(middle.port, &dir.path().join("last"), &[]);
+    assert_same_data(&one, &last);
+    follow(&middle, other.port);
+    assert_same_data(&other, &middle);
+    assert_same_data(&other, &last);
+    ok(&other, &["SET", "after", "1"]);
+    assert_same_data(&other, &last);
+}
+
+#[test]
+fn the_log_may_be_switched_off_and_on_under_a_replica() {
+    let dir = dir();
+    let master = Server::vellum(&dir.path().join("master"), &[]);
+    let relay = Relay::to(master.port);
+    let mut replica = replica_of(relay.port, &dir.path().join("replica"), &[]);
+    let mut number = 0;
+    let mut write = || {
+        number += 1;
+        ok(&master, &["SET", &format!("key:{number}"), "1"]);
+    };
+    write();
+    wait_to_catch_up(&master, &replica);
+    for (server, word) in [(&master, "no"), (&master, "yes"), (&replica, "no"), (&replica, "yes")] {
+        ok(server, &["CONFIG", "SET", "appendonly", word]);
+        write();
+        relay.cut();
+        write();
+        relay.mend();
+        assert_same_data(&master, &replica);
+        let is_done = || count(server, "aof_rewrite_in_progress") == 0;
+        wait_until("the switch", || is_done() && count(server, "aof_rewrite_scheduled") == 0);
+        write();
+        assert_same_data(&master, &replica);
+    }
+    replica.kill();
+    replica.launch();
+    write();
+    assert_same_data(&master, &replica);
+    assert_eq!(syncs(&master), (1, 5));
+}
+
+#[test]
+fn a_replica_whose_link_is_killed_comes_back() {
+    let dir = dir();
+    let master = Server::vellum(&dir.path().join("master"), &[]);
+    let replica = replica_of(master.port, &dir.path().join("replica"), &[]);
+    let list = master.client().command(&["CLIENT", "LIST", "TYPE", "replica"]).text();
+    assert!(list.contains(" flags=S ") && list.lines().count() == 1, "{list}");
+    let killed = master.client().command(&["CLIENT", "KILL", "TYPE", "slave"]);
+    assert_eq!(killed.integer(), 1);
+    ok(&master, &["SET", "a", "1"]);
+    assert_same_data(&master, &replica);
+    assert_eq!(syncs(&master), (1, 1));
+}
+
+#[test]
 fn wait_counts_replicas_that_have_the_write() {
     let dir = dir();
     let master = Server::vellum(&dir.path().join("master"), &[]);
@@ -150,6 +269,29 @@ fn wait_counts_replicas_that_have_the_write() {
     follow(&master, first.port);
     let ended = client.read().unwrap().text();
     assert!(ended.starts_with("UNBLOCKED"), "{ended}");
+}
+
+#[test]
+fn a_snapshot_on_its_way_counts_for_nothing() {
+    let dir = dir();
+    let master = Server::vellum(&dir.path().join("master"), &[]);
+    let mut client = master.client();
+    assert!(client.command(&["SET", "a", &"x".repeat(1000)]).is_ok());
+    let relay = Relay::to(master.port);
+    let replica = Server::vellum(&dir.path().join("replica"), &[]);
+    // The greeting's answers are shorter, and the snapshot is longer.
+    relay.hold_after(200);
+    follow(&replica, relay.port);
+    let is_sent = |text: &str| text.contains("state=online");
+    wait_until("the snapshot to be sent", || {
+        is_sent(&client.command(&["INFO", "replication"]).text())
+    });
+    assert!(relay.is_holding());
+    assert_eq!(client.command(&["WAIT", "1", "200"]).integer(), 0);
+    assert!(client.info("slave0").contains("offset=0,"));
+    relay.let_go();
+    assert_eq!(client.command(&["WAIT", "1", "0"]).integer(), 1);
+    assert_same_data(&master, &replica);
 }
 
 #[test]

@@ -12,10 +12,14 @@ use super::{Client, Server, wait_until};
 /// How long expiry may go on changing data that nobody writes to.
 const SETTLING_MAX: Duration = Duration::from_secs(20);
 
-/// Orders a server to follow the server on a port.
+/// Orders a server to follow the server on a port, once it has loaded what it is loading.
 pub fn follow(replica: &Server, master_port: u16) {
-    let reply = replica.client().command(&["SLAVEOF", "127.0.0.1", &master_port.to_string()]);
-    assert!(reply.text().starts_with("OK"), "{reply:?}");
+    let port = master_port.to_string();
+    wait_until("SLAVEOF to be taken", || {
+        let reply = replica.client().command(&["SLAVEOF", "127.0.0.1", &port]).text();
+        assert!(reply.starts_with("OK") || reply.starts_with("LOADING"), "{reply}");
+        reply.starts_with("OK")
+    });
 }
 
 /// Waits until a server follows its master's stream.
@@ -96,7 +100,7 @@ pub struct Load {
 }
 
 impl Load {
-    /// Begins to write: strings, counters, expiries, deletions, transactions, in three databases.
+    /// Begins to write: all kinds of changes to strings and keys, transactions, in three databases.
     pub fn start(port: u16, seed: u64) -> Self {
         let (stopped, acknowledged) = (Arc::default(), Arc::default());
         let writer = Writer {
@@ -182,13 +186,27 @@ impl Writer {
             let words: Vec<&[u8]> = words.iter().map(|w| w.as_bytes()).collect();
             batch.extend_from_slice(&encode(&words));
         };
-        let replies = match self.random.u32(0..10) {
-            0..4 => vec![vec!["SET", &key, &value]],
-            4 => vec![vec!["DEL", &key]],
-            5 => vec![vec!["SET", &key, &value, "PX", "300"]],
-            6 => vec![vec!["INCR", &number]],
-            7 => vec![vec!["SELECT", ["0", "1", "2"][self.random.usize(0..3)]]],
-            8 => vec![vec!["APPEND", &key, "more"]],
+        let db = ["0", "1", "2"][self.random.usize(0..3)];
+        let replies = match self.random.u32(0..40) {
+            0..12 => vec![vec!["SET", &key, &value]],
+            12..15 => vec![vec!["DEL", &key]],
+            15..18 => vec![vec!["SET", &key, &value, "PX", "300"]],
+            18..22 => vec![vec!["INCR", &number]],
+            22..25 => vec![vec!["SELECT", db]],
+            25 => vec![vec!["APPEND", &key, "more"]],
+            26 => vec![vec!["EXPIRE", &key, "1"]],
+            27 => vec![vec!["PERSIST", &key]],
+            28 => vec![vec!["RENAME", &key, &number]],
+            29 => vec![vec!["MOVE", &key, db]],
+            30 => vec![vec!["COPY", &key, &number, "DB", db, "REPLACE"]],
+            31 => vec![vec!["INCRBYFLOAT", &number, "0.5"]],
+            32 => vec![vec!["GETEX", &key, "PX", "200"]],
+            33 => vec![vec!["GETDEL", &key]],
+            34 => vec![vec!["SETRANGE", &key, "3", "xyz"]],
+            35 => vec![vec!["MSET", &key, "1", &number, "2"]],
+            36 => vec![vec!["GETSET", &key, &value]],
+            37 if self.random.u32(0..50) == 0 => vec![vec!["FLUSHDB"]],
+            37 => vec![vec!["SWAPDB", db, "1"]],
             _ => vec![vec!["MULTI"], vec!["SET", &key, "1"], vec!["INCR", &key], vec!["EXEC"]],
         };
         replies.iter().for_each(|words| push(words));
