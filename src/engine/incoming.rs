@@ -49,7 +49,10 @@ impl Incoming {
     }
 
     fn take(&mut self, safe: Offset) -> Option<Stretch> {
-        let stretch = self.queue.pop_front_if(|stretch| stretch.end <= safe)?;
+        if self.queue.front()?.end > safe {
+            return None;
+        }
+        let stretch = self.queue.pop_front()?;
         self.len -= stretch.bytes.len();
         Some(stretch)
     }

@@ -23,10 +23,11 @@ mod interop_inspect;
 #[cfg(feature = "interop")]
 mod interop_rdb;
 #[cfg(feature = "interop")]
+mod interop_replication;
+#[cfg(feature = "interop")]
 mod interop_tools;
 mod lifecycle;
 mod log_tool;
-mod interop_replication;
 mod rdb_fixtures;
 #[cfg(feature = "interop")]
 mod redis_server;
