@@ -5,8 +5,8 @@
 
 use super::executor::Engine;
 use crate::command::{HostCommand, Origin, Refusal, Run};
-use crate::resp::Reply;
 use crate::resp::stream::{Commands, StreamError};
+use crate::resp::{Args, Reply};
 
 /// A logged command that cannot be applied: the rest of the log would not mean what it says.
 #[derive(Debug, thiserror::Error)]
@@ -62,13 +62,9 @@ impl Applier {
         engine.now_ms = engine.clock.unix_ms();
         let mut commands = Commands::new(payload);
         while let Some(args) = commands.next_command()? {
-            let Some(name) = args.get(0) else { continue };
-            let spec = engine.table().resolve(&args).map_err(|refusal| match refusal {
-                Refusal::Arity(spec) => ApplyError::Arity(spec.name),
-                _ => ApplyError::Unknown(String::from_utf8_lossy(name).into_owned()),
-            })?;
+            let Some(run) = engine.acceptable(&args)? else { continue };
             self.commands += 1;
-            match spec.run {
+            match run {
                 Run::Handler(handler) => {
                     let (db, origin) = (self.db, self.origin);
                     self.reply.buffer.clear();
@@ -85,17 +81,28 @@ impl Applier {
     }
 }
 
+/// What a master's stream may hold that changes no data and is of no concern to this server.
+const MESSAGES: [&[u8]; 2] = [b"PUBLISH", b"SPUBLISH"];
+
 impl Engine {
-    /// Puts whole units of a master's stream into the log, at the master's offsets; `db` is the
-    /// database selected behind them, if they select one. They are applied by an [`Applier`].
-    pub fn append_stream(&mut self, units: &[u8], db: Option<u32>) {
-        let Some(log) = &mut self.log else { return };
-        log.append(units, false);
-        if let Some(db) = db {
-            log.set_db(db);
+    /// Whether a command of a log or a stream can be applied here, and how; `None` when there is
+    /// nothing to do for it.
+    ///
+    /// # Errors
+    /// It cannot.
+    pub fn acceptable(&self, args: &Args<'_>) -> Result<Option<Run>, ApplyError> {
+        let Some(name) = args.get(0) else { return Ok(None) };
+        if MESSAGES.iter().any(|message| name.eq_ignore_ascii_case(message)) {
+            return Ok(None);
         }
-        log.boundary();
-        self.gate.appended(log.appended());
+        let spec = self.table().resolve(args).map_err(|refusal| match refusal {
+            Refusal::Arity(spec) => ApplyError::Arity(spec.name),
+            _ => ApplyError::Unknown(String::from_utf8_lossy(name).into_owned()),
+        })?;
+        if matches!(spec.run, Run::Host(HostCommand::Select)) {
+            select(self, &args[1])?;
+        }
+        Ok(Some(spec.run))
     }
 
     /// Notes that the keyspace is another one: every key may have changed.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::commit::Committer;
 use super::gate::{Gate, Ticket};
 use super::guards::{Guards, runs_inside_multi};
+use super::incoming::Incoming;
 use super::recover::LoadProgress;
 use super::service::{Flow, Pause};
 use super::session::{ReplyMode, Session};
@@ -108,6 +109,8 @@ pub struct Engine {
     /// Reads run since the last commit.
     reads_in_turn: u32,
     turn_us: u64,
+    /// A master's stream, as far as it is not applied.
+    pub(super) incoming: Incoming,
     /// The snapshot being taken.
     pub(super) snapshot: Option<SnapshotTask>,
     loading: Option<Arc<LoadProgress>>,
@@ -183,6 +186,7 @@ impl Engine {
             no_touch: false,
             reads_in_turn: 0,
             turn_us: 0,
+            incoming: Incoming::new(Offset::ZERO, 0),
             snapshot: None,
             loading: None,
         }
@@ -491,6 +495,8 @@ impl Engine {
         action(&mut ctx);
         self.tell_watchers();
         if origin != Origin::Client {
+            // A replica's save points count what its master writes.
+            self.dirty += if origin == Origin::Master { self.effects.len() as u64 } else { 0 };
             return Outcome { wrote: false, needs: Ticket::NONE };
         }
         self.conclude(args)

@@ -39,7 +39,7 @@ pub enum ReplyMode {
 #[derive(Clone, Debug, Default)]
 pub struct ReplicaHandshake {
     /// The port it listens on.
-    pub listening_port: u16,
+    pub listening_port: i32,
     /// The address it wants to be known by, empty for the peer's.
     pub ip_address: String,
     /// It reads an RDB framed by `$EOF:`.

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::time::{Duration, Instant};
 
+use super::apply::ApplyError;
 use super::executor::Engine;
 use crate::base::Offset;
 use crate::log::{LogError, LogMode, SegmentInfo};
@@ -50,6 +51,9 @@ pub enum SnapshotError {
     /// The log could not be switched to the snapshot.
     #[error("{0}")]
     Log(#[from] LogError),
+    /// What the master sent cannot be applied, and so the state at the cut is not known.
+    #[error("cannot apply what the master sent: {0}")]
+    Stream(#[from] ApplyError),
     /// It was given up.
     #[error("the snapshot was given up")]
     Cancelled,
@@ -145,6 +149,8 @@ impl Engine {
         if self.snapshot.is_some() || self.keyspace.is_walking() {
             return Err(SnapshotError::Busy);
         }
+        // What is in the log and not yet in memory would be in neither snapshot nor replay.
+        self.apply_all_stored()?;
         let offset = self.offset();
         let header = self.snapshot_header(offset, plan.under_log);
         let storage = Arc::clone(&plan.storage);

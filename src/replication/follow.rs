@@ -15,7 +15,7 @@ use super::link::{LinkState, MasterLink};
 use super::psync::{Answer, Position, Request};
 use super::receive::{self, ReceiveError};
 use super::state::{Figures, Replication};
-use super::wire::Wire;
+use super::wire::{Wire, too_silent};
 use crate::base::{Offset, ReplId};
 use crate::engine::apply::ApplyError;
 use crate::resp::encode::push_command;
@@ -70,13 +70,18 @@ pub(super) async fn follow(replication: Rc<Replication>, link: Rc<MasterLink>) {
     while !link.ended.get() {
         // A full sync, once it replaces the data set, is not broken off: see `Attempt::run`.
         let mut attempt = Attempt { replication: &replication, link: &link };
-        let failed = attempt.run(&mut backoff).await;
+        let failed = attempt.run().await;
         if link.ended.get() {
             return;
         }
+        let was_up = link.is_up();
         replication.link_changed(&link, LinkState::Connect);
         link.transfer.set(None);
         if let Err(error) = failed {
+            // A stream that cannot be followed will be no better at once.
+            if was_up && !matches!(error, Failed::Intake(_) | Failed::Apply(_)) {
+                backoff.reset();
+            }
             let text = error.to_string();
             let (master, port) = (&link.address.host, link.address.port);
             if text == told {
@@ -100,7 +105,7 @@ struct Attempt<'a> {
 
 impl Attempt<'_> {
     /// One connection, from its beginning to its end; `Ok` when the link was ended for good.
-    async fn run(&mut self, backoff: &mut Backoff) -> Result<(), Failed> {
+    async fn run(&mut self) -> Result<(), Failed> {
         let (mut wire, answer) = tokio::select! {
             biased;
             () = self.link.stop.notified() => return Ok(()),
@@ -117,20 +122,14 @@ impl Attempt<'_> {
                     received = self.receive(&mut wire, at) => received?,
                 };
                 // From here on it is one step: nothing else becomes of the data set until it is done.
-                let install = install::install(
-                    self.replication,
-                    self.link,
-                    received.path,
-                    at,
-                    received.db.unwrap_or(0),
-                );
+                let install =
+                    install::install(self.replication, received.path, at, received.db.unwrap_or(0));
                 receive::keeping_alive(&mut wire, install).await?;
                 if self.link.ended.get() {
                     return Ok(());
                 }
             }
         }
-        backoff.reset();
         self.link.transfer.set(None);
         self.replication.link_changed(self.link, LinkState::Connected);
         tracing::info!(
@@ -238,6 +237,7 @@ impl Attempt<'_> {
         let (replication, link) = (self.replication, self.link);
         let site = replication.site.upgrade().ok_or(Failed::Stopped)?;
         let mut intake = Intake::new();
+        let mut heard_at = Instant::now();
         let mut ack_asked_at: Option<Offset> = None;
         let mut acked: Option<(Instant, Offset)> = None;
         loop {
@@ -262,18 +262,22 @@ impl Attempt<'_> {
                 tokio::task::yield_now().await;
                 continue;
             }
-            let wants_more = link.pending.borrow().len() < PENDING_LEN_MAX;
+            let wants_more = site.engine().borrow().incoming().len() < PENDING_LEN_MAX;
+            // The wait for a read begins anew with each turn: it cannot know this.
+            if wants_more && heard_at.elapsed() > site.settings().timeout {
+                return Err(too_silent().into());
+            }
             tokio::select! {
                 biased;
                 () = link.stop.notified() => return Ok(()),
                 read = wire.read_into(intake.buffer()), if wants_more => {
                     Figures::add(&replication.figures.input_bytes, read? as u64);
-                    link.heard_at.set(Some(Instant::now()));
+                    heard_at = Instant::now();
+                    link.heard_at.set(Some(heard_at));
                     let mut engine = site.engine().borrow_mut();
-                    while let Some(units) = intake.take()? {
-                        let asks = units.asks_for_ack;
-                        link.pending.borrow_mut().store(&mut engine, units);
-                        if asks {
+                    while let Some(units) = intake.take(|args| engine.acceptable(args).map(drop))? {
+                        engine.store_stream(units.bytes, units.db);
+                        if units.asks_for_ack {
                             ack_asked_at = Some(engine.offset());
                         }
                     }
@@ -290,21 +294,19 @@ impl Attempt<'_> {
     fn apply(&self, site: &dyn super::site::Site) -> Result<(bool, Offset), Failed> {
         let read_only = site.settings().read_only;
         let mut engine = site.engine().borrow_mut();
-        let mut pending = self.link.pending.borrow_mut();
         if !read_only {
             // A client's own write must come behind everything that is before it in the log.
-            if !pending.is_empty() {
-                pending.apply_all(&mut engine)?;
-            }
-            return Ok((false, safe_offset(&engine).min(pending.applied())));
+            engine.apply_all_stored()?;
+            return Ok((false, safe_offset(&engine).min(engine.incoming().applied())));
         }
         let safe = safe_offset(&engine);
-        let before = pending.len();
+        let before = engine.incoming().len();
         let mut more = true;
-        while more && before - pending.len() < APPLY_LEN {
-            more = pending.apply_next(&mut engine, safe)?;
+        while more && before - engine.incoming().len() < APPLY_LEN {
+            more = engine.apply_stored(safe)?;
         }
-        Ok((more, pending.applied()))
+        // A snapshot may have had more applied than is safe.
+        Ok((more, engine.incoming().applied().min(safe)))
     }
 
     fn acknowledgement(&self, site: &dyn super::site::Site, applied: Offset) -> Vec<u8> {

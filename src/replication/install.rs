@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::link::MasterLink;
 use super::psync::Position;
 use super::state::Replication;
 use crate::engine::recover::LoadProgress;
@@ -39,7 +38,6 @@ pub enum InstallError {
 /// The old data set is as it was, on disk and in memory.
 pub async fn install(
     replication: &Replication,
-    link: &MasterLink,
     snapshot: PathBuf,
     at: Position,
     db: u32,
@@ -85,7 +83,7 @@ pub async fn install(
             log.restart_at(at.offset, db);
         }
         engine.set_stream_db(db as usize);
-        link.pending.borrow_mut().restart(at.offset, db as usize);
+        engine.expect_stream();
         let (databases, seed) = (engine.keyspace.databases(), fastrand::u64(..));
         let old = std::mem::replace(&mut engine.keyspace, Keyspace::new(databases, seed));
         engine.replaced_keyspace();

@@ -5,15 +5,19 @@
 
 use crate::base::limits::FRAME_PAYLOAD_LEN_MAX;
 use crate::base::number::parse_i64;
+use crate::engine::apply::ApplyError;
 use crate::resp::request::{ParseLimits, ProtocolError, RequestParser};
 use crate::resp::{Args, Batch};
 
 /// Why a stream cannot be followed any further.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum IntakeError {
     /// What arrived is no command.
     #[error("the master's stream is broken: {0}")]
     Malformed(#[from] ProtocolError),
+    /// What arrived cannot be applied here.
+    #[error("the master's stream cannot be followed: {0}")]
+    Unacceptable(#[from] ApplyError),
     /// One unit is longer than a frame of the log can be.
     #[error("the master sent a transaction of more than {FRAME_PAYLOAD_LEN_MAX} bytes")]
     TooLong,
@@ -39,6 +43,8 @@ pub struct Intake {
     in_transaction: bool,
     /// Bytes at the front that have been parsed.
     parsed_len: usize,
+    /// What was refused behind them: nothing after it is looked at.
+    refused: Option<ApplyError>,
     /// Bytes at the front that are whole units.
     whole_len: usize,
     /// What the whole units say.
@@ -64,12 +70,16 @@ impl Intake {
         &mut self.buffer
     }
 
-    /// Takes the whole units that have arrived, if there are any.
+    /// Takes the whole units that have arrived, if there are any. `check` refuses a command before it
+    /// gets into the log: what is there must be applicable after every restart.
     ///
     /// # Errors
-    /// What follows is no part of a stream. The units before it have been returned.
-    pub fn take(&mut self) -> Result<Option<Units>, IntakeError> {
-        let parsed = self.parse();
+    /// What follows is no part of a stream, or is refused. The units before it have been returned.
+    pub fn take(
+        &mut self,
+        check: impl Fn(&Args<'_>) -> Result<(), ApplyError>,
+    ) -> Result<Option<Units>, IntakeError> {
+        let parsed = self.parse(check);
         if self.whole_len > 0 {
             let rest = self.buffer.split_off(self.whole_len);
             let bytes = std::mem::replace(&mut self.buffer, rest);
@@ -79,13 +89,22 @@ impl Intake {
             return Ok(Some(Units { bytes, db, asks_for_ack }));
         }
         parsed?;
+        if let Some(error) = self.refused.take() {
+            return Err(error.into());
+        }
         if self.buffer.len() > FRAME_PAYLOAD_LEN_MAX as usize {
             return Err(IntakeError::TooLong);
         }
         Ok(None)
     }
 
-    fn parse(&mut self) -> Result<(), ProtocolError> {
+    fn parse(
+        &mut self,
+        check: impl Fn(&Args<'_>) -> Result<(), ApplyError>,
+    ) -> Result<(), ProtocolError> {
+        if self.refused.is_some() {
+            return Ok(());
+        }
         let rest = &self.buffer[self.parsed_len..];
         let result = loop {
             let index = self.batch.len();
@@ -98,6 +117,10 @@ impl Intake {
                 break Ok(());
             }
             let args = self.batch.args(index, rest);
+            if let Err(error) = check(&args) {
+                self.refused = Some(error);
+                break Ok(());
+            }
             let end = self.parsed_len + self.parser.consumed();
             match look_at(&args) {
                 Meaning::Begins => self.in_transaction = true,
@@ -171,7 +194,7 @@ mod tests {
             let (mut intake, mut got) = (Intake::new(), Units::default());
             for piece in all.chunks(piece_len) {
                 intake.buffer().extend_from_slice(piece);
-                if let Some(units) = intake.take().unwrap() {
+                if let Some(units) = intake.take(|_| Ok(())).unwrap() {
                     got.bytes.extend_from_slice(&units.bytes);
                     got.db = units.db.or(got.db);
                     got.asks_for_ack |= units.asks_for_ack;
@@ -203,7 +226,21 @@ mod tests {
         let good = stream(&[&["SET", "a", "1"]]);
         intake.buffer().extend_from_slice(&good);
         intake.buffer().extend_from_slice(b"-ERR no\r\n");
-        assert_eq!(intake.take().unwrap().unwrap().bytes, good);
-        assert!(matches!(intake.take(), Err(IntakeError::Malformed(_))));
+        assert_eq!(intake.take(|_| Ok(())).unwrap().unwrap().bytes, good);
+        assert!(matches!(intake.take(|_| Ok(())), Err(IntakeError::Malformed(_))));
+    }
+
+    #[test]
+    fn nothing_comes_out_behind_what_is_refused() {
+        let good = stream(&[&["SET", "a", "1"]]);
+        let bad = stream(&[&["MULTI"], &["SET", "b", "1"], &["LPUSH", "l", "1"], &["EXEC"]]);
+        let check = |args: &Args<'_>| match args[0].eq_ignore_ascii_case(b"lpush") {
+            true => Err(ApplyError::Unknown("lpush".to_owned())),
+            false => Ok(()),
+        };
+        let mut intake = Intake::new();
+        intake.buffer().extend_from_slice(&[&good[..], &bad, &good].concat());
+        assert_eq!(intake.take(check).unwrap().unwrap().bytes, good);
+        assert!(matches!(intake.take(check), Err(IntakeError::Unacceptable(_))));
     }
 }

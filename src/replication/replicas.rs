@@ -42,7 +42,7 @@ pub struct Replica {
     /// The address it is known by.
     pub ip: String,
     /// The port it listens on, 0 when it did not say.
-    pub port: u16,
+    pub port: i32,
     /// How far it has come.
     pub state: Cell<ReplicaState>,
     /// The offset it has applied.
@@ -61,7 +61,7 @@ pub struct Replica {
 
 impl Replica {
     /// A replica that has just asked.
-    pub fn new(client: u64, ip: String, port: u16) -> Self {
+    pub fn new(client: u64, ip: String, port: i32) -> Self {
         let now = Instant::now();
         Self {
             client,

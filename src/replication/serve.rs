@@ -274,7 +274,6 @@ impl<W: AsyncWrite + Unpin> Feed<W> {
         let identity = self.backlog().ok_or(LinkEnd::Stopped)?.identity;
         let answer = Answer::Continue(self.psync2.then_some(identity.replid));
         Figures::add(&self.replication.figures.partial_syncs, 1);
-        self.replica.acked.set(from);
         tracing::info!(offset = %from, "a replica goes on from where it was");
         self.send(format!("{answer}\r\n").as_bytes()).await
     }
@@ -330,7 +329,6 @@ impl<W: AsyncWrite + Unpin> Feed<W> {
     async fn announce(&mut self, request: &Request, offset: Offset) -> Result<(), LinkEnd> {
         Figures::add(&self.replication.figures.full_syncs, 1);
         let replid = self.backlog().ok_or(LinkEnd::Stopped)?.identity.replid;
-        self.replica.acked.set(offset);
         if *request == Request::Plain {
             return Ok(());
         }

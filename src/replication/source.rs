@@ -89,7 +89,8 @@ fn look_at(
     }
     // Damage is found here and not by the replica.
     let contents = file.verify(threads, &Progress::new())?;
-    if contents.len != file.len() {
+    // One without keys looks like a master that has lost its data, if there are any behind it.
+    if contents.len != file.len() || (contents.entries == 0 && backlog.end > at.offset) {
         return Ok(None);
     }
     Ok(Some(Source { offset: at.offset, mapping: Arc::clone(&mapping) }))

@@ -148,14 +148,13 @@ impl Replication {
     ///
     /// `by_command` says that a client has ordered it, which outweighs `replica-refuse-empty-master`.
     pub fn follow(&self, engine: &mut Engine, address: MasterAddress, by_command: bool) {
-        let before = self.master.take();
-        if let Some(link) = &before {
+        if let Some(link) = self.master.take() {
             link.end();
         }
-        self.drain(engine, before.as_deref());
+        apply_stored(engine);
+        engine.expect_stream();
         tracing::info!(master = %address.host, port = address.port, "following a master");
-        let link = MasterLink::new(address, by_command, engine.offset(), engine.stream_db());
-        let link = Rc::new(link);
+        let link = Rc::new(MasterLink::new(address, by_command));
         self.master.replace(Some(Rc::clone(&link)));
         self.acknowledged.notify_waiters();
         self.set_role(engine, true);
@@ -168,7 +167,7 @@ impl Replication {
     pub fn promote(&self, engine: &mut Engine) {
         let Some(link) = self.master.take() else { return };
         link.end();
-        self.drain(engine, Some(&link));
+        apply_stored(engine);
         self.begin_history(engine);
         // After the new name, so that the old one is never noted for a master.
         self.set_role(engine, false);
@@ -176,27 +175,16 @@ impl Replication {
         tracing::info!(?replid, offset = %engine.offset(), "this server is a master now");
     }
 
-    /// Applies what the master's stream has brought into the log, without waiting for the disk: whoever
-    /// takes the keyspace for the state at the end of the log calls this first.
-    pub fn catch_up(&self, engine: &mut Engine) {
-        let link = self.master();
-        self.drain(engine, link.as_deref());
-    }
-
-    /// Applies what the link has stored: what is in the log counts, whoever the master is.
-    fn drain(&self, engine: &mut Engine, link: Option<&MasterLink>) {
-        let Some(link) = link else { return };
-        if let Err(error) = link.pending.borrow_mut().apply_all(engine) {
-            tracing::error!(%error, "cannot apply what the master sent");
-        }
+    /// Makes ready for the log that has just been opened: a master may be followed already.
+    pub fn log_opened(&self, engine: &mut Engine) {
+        engine.expect_stream();
+        note_role(engine, self.master.borrow().is_some());
     }
 
     fn set_role(&self, engine: &mut Engine, is_replica: bool) {
         engine.guards.is_replica = is_replica;
         engine.settings.is_replica = is_replica;
-        if let Some(log) = &mut engine.log {
-            log.enqueue(Box::new(move |writer| writer.set_replica(is_replica)));
-        }
+        note_role(engine, is_replica);
         self.refresh_guards(engine);
         if let Some(site) = self.site.upgrade() {
             site.role_changed(is_replica);
@@ -211,6 +199,10 @@ impl Replication {
         self.good_replicas.set(good);
         let is_up = self.master.borrow().as_ref().is_none_or(|link| link.is_up());
         engine.guards.replica_read_only = settings.read_only;
+        if !settings.read_only {
+            // A client's own write comes behind what is in the log before it.
+            apply_stored(engine);
+        }
         engine.guards.stale = !settings.serve_stale && !is_up;
         engine.guards.too_few_replicas = settings.min_replicas > 0
             && !settings.max_lag.is_zero()
@@ -312,6 +304,20 @@ impl Replication {
         {
             self.refresh_guards(&mut site.engine().borrow_mut());
         }
+    }
+}
+
+/// Has the log's lock say what this server is.
+fn note_role(engine: &mut Engine, is_replica: bool) {
+    if let Some(log) = &mut engine.log {
+        log.enqueue(Box::new(move |writer| writer.set_replica(is_replica)));
+    }
+}
+
+/// Applies what is stored: what is in the log counts, whoever the master is.
+fn apply_stored(engine: &mut Engine) {
+    if let Err(error) = engine.apply_all_stored() {
+        tracing::error!(%error, "cannot apply what the master sent");
     }
 }
 

@@ -23,7 +23,8 @@ pub struct Wire {
     silence_max: Duration,
 }
 
-fn too_silent() -> io::Error {
+/// What is said of a master that has not been heard of for too long.
+pub fn too_silent() -> io::Error {
     io::Error::new(io::ErrorKind::TimedOut, "the master is silent ('repl-timeout')")
 }
 

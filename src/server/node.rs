@@ -178,8 +178,10 @@ impl Node {
         self.next_client.replace(self.next_client.get() + 1)
     }
 
-    /// Brings what is forbidden up to date with the log, the snapshots and the configuration.
+    /// Brings what is forbidden up to date with the log, the snapshots, replication and the
+    /// configuration.
     pub fn refresh_guards(&self, engine: &mut Engine) {
+        self.replication.refresh_guards(engine);
         let config = self.config.borrow();
         let failure = engine.log.as_ref().and_then(|log| log.failure());
         let snapshot_failed = !engine.has_durable_log()

@@ -40,7 +40,7 @@ pub fn from_log(node: &Node, engine: &mut Engine) -> Result<(), String> {
     }
     engine.cancel_snapshot();
     engine.finish_cancelled_walk();
-    node.replication.catch_up(engine);
+    engine.apply_all_stored().map_err(|error| error.to_string())?;
     if let Some(log) = &mut engine.log {
         log.settle().map_err(|error| error.to_string())?;
     }

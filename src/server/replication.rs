@@ -98,7 +98,7 @@ pub fn master_link(node: &Node, engine: &Engine) -> Option<MasterLink> {
         master_last_io_seconds_ago: Seconds(link.heard_at.get().filter(|_| is_up).map(seconds)),
         master_sync_in_progress: link.state.get() == LinkState::Sync,
         slave_read_repl_offset: engine.offset().get(),
-        slave_repl_offset: link.pending.borrow().applied().get(),
+        slave_repl_offset: engine.incoming().applied().get(),
         slave_priority: config.replica_priority,
         slave_read_only: config.replica_read_only,
         replica_announced: config.replica_announced,

@@ -188,7 +188,6 @@ impl Node {
         config: &Config,
     ) -> Result<(), SnapshotError> {
         let plan = settings::snapshot_plan(config, &self.storage);
-        self.replication.catch_up(engine);
         match engine.begin_snapshot(plan) {
             Ok(()) => {
                 tracing::info!(offset = %engine.offset(), "Background saving started");
@@ -215,7 +214,6 @@ impl Node {
     /// As the engine's.
     pub fn snapshot_now(&self, engine: &mut Engine) -> Result<Snapshot, SnapshotError> {
         let plan = settings::snapshot_plan(&self.config.borrow(), &self.storage);
-        self.replication.catch_up(engine);
         let result = engine.snapshot_now(plan);
         if !matches!(result, Err(SnapshotError::Busy)) {
             self.snapshots.note(Purpose::Save, &result, engine.clock.unix_ms());

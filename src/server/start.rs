@@ -79,6 +79,9 @@ async fn serve(loaded: Loaded, log: LogHandle) -> Result<ExitCode, StartError> {
     let listeners = Rc::new(RefCell::new(listen(&node, &network)?));
     node.rebind.replace(Some(rebind(&network, &listeners)));
 
+    // What INFO says of the role is right from the beginning; the master is asked once there are data.
+    node.log_handle.set_role(LogRole::Master);
+    node.follow_configured_master();
     let data = tokio::select! {
         data = load::beside(&node) => data?,
         () = supervise::stop_wanted(&node, &mut signals) => {
@@ -90,8 +93,6 @@ async fn serve(loaded: Loaded, log: LogHandle) -> Result<ExitCode, StartError> {
     node.catalogue.replace(catalogue::start(&node.config.borrow(), &node.storage));
     tokio::task::spawn_local(cron::run(node.handle()));
     tokio::task::spawn_local(Rc::clone(&node.replication).keep_time());
-    node.log_handle.set_role(LogRole::Master);
-    node.follow_configured_master();
     tracing::info!(
         "Ready to accept connections on {:?}: {} keys, offset {}",
         listeners.borrow().addresses(),
@@ -202,8 +203,10 @@ fn open_log(node: &Node, lock: LockFile, data: Data) -> Result<PreparerThread, S
     engine.keyspace = keyspace;
     engine.set_stream_db(summary.stream_db);
     engine.log = Some(committer(node, writer, head, policy, &config));
+    node.replication.log_opened(engine);
     engine.end_loading();
     drop(config);
+    node.refresh_guards(engine);
     if recovery.is_some_and(|recovery| recovery.has_foreign_writes()) {
         tracing::info!("The data came from another server: writing a snapshot of our own");
         if let Err(error) = node.begin_snapshot(engine, Purpose::Rewrite) {

@@ -26,12 +26,17 @@ mod interop_inspect;
 #[cfg(feature = "interop")]
 mod interop_rdb;
 #[cfg(feature = "interop")]
+mod interop_replication;
+#[cfg(feature = "interop")]
 mod interop_tools;
 mod lifecycle;
 mod log_tool;
 mod rdb_fixtures;
 #[cfg(feature = "interop")]
 mod redis_server;
+mod replication;
+mod replication_crash;
+mod replication_roles;
 mod server;
 mod snapshot_under_load;
 #[path = "../support/mod.rs"]

@@ -64,7 +64,7 @@ fn take_in(input: &[u8], cuts: &[usize]) -> (Units, bool) {
         intake.buffer().extend_from_slice(&input[fed..cut]);
         fed = cut;
         loop {
-            match intake.take() {
+            match intake.take(|_| Ok(())) {
                 Ok(Some(units)) => {
                     all.bytes.extend_from_slice(&units.bytes);
                     all.db = units.db.or(all.db);

@@ -7,9 +7,12 @@ pub mod client;
 pub mod files;
 pub mod load;
 pub mod process;
+pub mod relay;
+pub mod replicas;
 
 pub use client::{Client, Value};
 pub use process::{Program, Server};
+pub use relay::Relay;
 
 use std::time::{Duration, Instant};
 

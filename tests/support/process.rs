@@ -28,6 +28,7 @@ pub struct Server {
     /// Its data directory.
     pub dir: PathBuf,
     program: Program,
+    file: Option<PathBuf>,
     args: Vec<String>,
     variables: Vec<(String, String)>,
     child: Option<Child>,
@@ -68,8 +69,20 @@ impl Server {
     pub fn prepare(program: Program, dir: &Path, args: &[&str]) -> Self {
         std::fs::create_dir_all(dir).expect("a data directory");
         let args = args.iter().map(|a| (*a).to_owned()).collect();
-        let variables = Vec::new();
-        Self { port: free_port(), dir: dir.to_owned(), program, args, variables, child: None }
+        Self {
+            port: free_port(),
+            dir: dir.to_owned(),
+            program,
+            file: None,
+            args,
+            variables: Vec::new(),
+            child: None,
+        }
+    }
+
+    /// Has the next start read a configuration file, which the other arguments override.
+    pub fn read_file(&mut self, file: &Path) {
+        self.file = Some(file.to_owned());
     }
 
     /// Sets a variable of the environment that the process gets when it is started next.
@@ -77,7 +90,7 @@ impl Server {
         self.variables.push((name.to_owned(), value.to_owned()));
     }
 
-    /// Gives the process other arguments when it is started next.
+    /// Has the next start take these arguments instead of the present ones.
     pub fn set_args(&mut self, args: &[&str]) {
         self.args = args.iter().map(|a| (*a).to_owned()).collect();
     }
@@ -97,6 +110,7 @@ impl Server {
             .open(self.log_path())
             .expect("a log file");
         let child = Command::new(binary)
+            .args(&self.file)
             .args(["--port", &self.port.to_string(), "--dir"])
             .arg(&self.dir)
             .args(["--bind", "127.0.0.1", "--enable-debug-command", "yes"])
@@ -109,9 +123,14 @@ impl Server {
         self.child = Some(child.unwrap_or_else(|e| panic!("{binary}: {e}")));
     }
 
-    /// Starts the process and waits until it answers PING with PONG.
+    /// Starts the process and waits until it answers.
     pub fn launch(&mut self) {
         self.spawn();
+        self.wait_until_it_answers();
+    }
+
+    /// Waits until the process answers PING with PONG, or asks for a password.
+    pub fn wait_until_it_answers(&mut self) {
         wait_for("the server to answer", || {
             if let Some(child) = &mut self.child
                 && let Ok(Some(status)) = child.try_wait()

@@ -88,9 +88,10 @@ pub fn replconf(mut call: Call<'_>) -> Flow {
         let (name, value) = (&args[index], &args[index + 1]);
         let known = &mut call.session.replica;
         let problem = if is_word(name, "listening-port") {
-            match parse_i64(value).and_then(|port| u16::try_from(port).ok()) {
+            match parse_i64(value) {
+                // Redis takes any number, and shows an int of it.
                 Some(port) => {
-                    known.listening_port = port;
+                    known.listening_port = port as i32;
                     None
                 }
                 None => Some(NOT_AN_INTEGER.to_owned()),
@@ -111,11 +112,12 @@ pub fn replconf(mut call: Call<'_>) -> Flow {
             known.psync2 |= is_word(value, "psync2");
             None
         } else if is_word(name, "rdb-only") {
-            match parse_i64(value).filter(|n| matches!(n, 0 | 1)) {
-                Some(flag) => {
+            match parse_i64(value) {
+                Some(flag @ (0 | 1)) => {
                     known.rdb_only = flag == 1;
                     None
                 }
+                Some(_) => Some("ERR value is out of range, value must between 0 and 1".to_owned()),
                 None => Some(NOT_AN_INTEGER.to_owned()),
             }
         } else if is_word(name, "rdb-filter-only") {

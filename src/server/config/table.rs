@@ -19,7 +19,7 @@ use super::value::Value;
 use Change::{Inert, Protected, Runtime, Startup};
 use Effect::{
     AppendOnly, ClientLimit, Diagnostics, ExecutorSettings, Listeners, LogLevelChange, LogPolicy,
-    OnNextUse, ReplicationState,
+    OnNextUse,
 };
 
 /// When a directive may change.
@@ -54,8 +54,6 @@ pub enum Effect {
     ExecutorSettings,
     /// Resize the slow log, switch latency histograms.
     Diagnostics,
-    /// Tell the master and replica roles.
-    ReplicationState,
 }
 
 /// A row of the table.
@@ -259,9 +257,9 @@ directives! {
         "Address the master shall report for this replica.";
     replica_announce_port: u16 = "replica-announce-port", ["slave-announce-port"], Int(0, 65535), "0", Runtime(OnNextUse),
         "Port the master shall report for this replica; 0 for the real one.";
-    min_replicas_to_write: u32 = "min-replicas-to-write", ["min-slaves-to-write"], Int(0, INT_MAX), "0", Runtime(ReplicationState),
+    min_replicas_to_write: u32 = "min-replicas-to-write", ["min-slaves-to-write"], Int(0, INT_MAX), "0", Runtime(OnNextUse),
         "Refuse writes with fewer replicas in good state; 0 for no such condition.";
-    min_replicas_max_lag: u64 = "min-replicas-max-lag", ["min-slaves-max-lag"], Int(0, INT_MAX), "10", Runtime(ReplicationState),
+    min_replicas_max_lag: u64 = "min-replicas-max-lag", ["min-slaves-max-lag"], Int(0, INT_MAX), "10", Runtime(OnNextUse),
         "Seconds since its last acknowledgement after which a replica is no longer in good state.";
 
     ["Security"]
