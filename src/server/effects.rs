@@ -21,7 +21,6 @@ pub fn apply(
     match effect {
         // Looked at when needed; the guards are renewed once the new configuration is in force.
         Effect::OnNextUse => {}
-        Effect::ReplicationState => node.replication.refresh_guards(engine),
         Effect::Listeners => node.relisten(before, after)?,
         Effect::LogLevelChange => node.log_handle.set_level(after.loglevel),
         Effect::ClientLimit => {
