@@ -13,6 +13,7 @@ mod damage;
 mod failing_disk;
 mod format;
 mod histories;
+mod hostile;
 mod inspect;
 #[cfg(feature = "interop")]
 mod interop_command;
