@@ -22,9 +22,13 @@ mod interop_directory;
 #[cfg(feature = "interop")]
 mod interop_inspect;
 #[cfg(feature = "interop")]
+mod interop_protocol;
+#[cfg(feature = "interop")]
 mod interop_rdb;
 #[cfg(feature = "interop")]
 mod interop_tools;
+#[cfg(feature = "interop")]
+mod interop_wire;
 mod lifecycle;
 mod log_tool;
 mod rdb_fixtures;

@@ -9,6 +9,8 @@ pub mod load;
 pub mod dataset;
 pub mod files;
 pub mod process;
+#[cfg(feature = "interop")]
+pub mod wire;
 
 pub use client::{Client, Value};
 pub use process::{Program, Server};
