@@ -22,6 +22,8 @@ mod interop_directory;
 #[cfg(feature = "interop")]
 mod interop_inspect;
 #[cfg(feature = "interop")]
+mod interop_names;
+#[cfg(feature = "interop")]
 mod interop_protocol;
 #[cfg(feature = "interop")]
 mod interop_rdb;
