@@ -87,7 +87,7 @@ fn start(layout: &Layout, threads: usize) -> usize {
     let keyspace = Keyspace::new(16, 1);
     let mut engine = Engine::new(keyspace, Settings::default(), Arc::new(SystemClock::new()), 1);
     let progress = LoadProgress::default();
-    load(&mut engine, &storage(), layout, &look(layout), threads, &progress).unwrap();
+    load(&mut engine, &storage(), layout, &mut look(layout), threads, &progress).unwrap();
     engine.keyspace.len()
 }
 

@@ -61,7 +61,7 @@ fn sets(range: std::ops::Range<usize>) -> impl Iterator<Item = Vec<u8>> {
 /// A snapshot, segments before and after it, as a stopped server leaves them.
 fn build(program: Program, data: &Path) {
     let args: &[&str] = match program {
-        Program::Vellum => &["--aof-segment-size", "1mb"],
+        Program::Vellum | Program::At(_) => &["--aof-segment-size", "1mb"],
         Program::Redis => &["--appendonly", "yes", "--save", "", "--aof-use-rdb-preamble", "no"],
     };
     let mut server = Server::start(program, data, args);

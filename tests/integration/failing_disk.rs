@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
-use crate::server::write_until_it_dies;
+use crate::support::client::encode;
 use crate::support::{Client, Server, wait_until};
 
 /// Lets the server's files grow to `len` bytes, or as long as they like.
@@ -16,6 +16,30 @@ fn limit_files(server: &Server, len: Option<u64>) {
     let pid = Pid::from_raw(server.pid().try_into().unwrap());
     let limit = Rlimit { current: len, maximum: None };
     prlimit(pid, Resource::Fsize, limit).unwrap();
+}
+
+/// Each writer sets its own keys to rising numbers; returns the last one acknowledged.
+fn write_until_it_dies(port: u16, writer: usize, stop: &AtomicBool) -> u64 {
+    const DEPTH: u64 = 16;
+    let mut acknowledged = 0;
+    let Ok(mut client) = Client::connect(port) else { return 0 };
+    while !stop.load(Ordering::Relaxed) {
+        let mut batch = Vec::new();
+        for number in acknowledged + 1..=acknowledged + DEPTH {
+            let (key, value) = (format!("w{writer}:{}", number % 100), number.to_string());
+            batch.extend(encode(&[b"SET", key.as_bytes(), value.as_bytes()]));
+        }
+        if client.send_raw(&batch).is_err() {
+            break;
+        }
+        for _ in 0..DEPTH {
+            match client.read() {
+                Ok(reply) if reply.is_ok() => acknowledged += 1,
+                _ => return acknowledged,
+            }
+        }
+    }
+    acknowledged
 }
 
 fn is_failing(client: &mut Client) -> bool {

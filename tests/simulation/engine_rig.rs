@@ -78,12 +78,12 @@ impl Machine {
     pub fn start(&self, seed: u64) -> Result<Server, String> {
         let clock: Arc<dyn Clock> = Arc::clone(&self.clock) as Arc<dyn Clock>;
         let lock = LockFile::acquire(&self.disk, &self.layout).map_err(|e| e.to_string())?;
-        let recovery =
+        let mut recovery =
             recover(&self.disk, &self.layout, TailPolicy::Trim).map_err(|e| e.to_string())?;
         let keyspace = Keyspace::new(2, seed);
         let mut engine = Engine::new(keyspace, Settings::default(), Arc::clone(&clock), seed);
         let progress = LoadProgress::default();
-        let summary = load(&mut engine, &self.storage(), &self.layout, &recovery, 1, &progress)
+        let summary = load(&mut engine, &self.storage(), &self.layout, &mut recovery, 1, &progress)
             .map_err(|e| e.to_string())?;
         let mut random = fastrand::Rng::with_seed(seed);
         let new_id = ReplId::from_random(std::array::from_fn(|_| random.u8(..)));

@@ -4,10 +4,10 @@
 //! by their process id when they are dropped.
 
 pub mod client;
-pub mod load;
 #[cfg(feature = "interop")]
 pub mod dataset;
 pub mod files;
+pub mod load;
 pub mod process;
 #[cfg(feature = "interop")]
 pub mod wire;
