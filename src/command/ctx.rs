@@ -228,7 +228,7 @@ impl Ctx<'_> {
         }
         self.keyspace.db_mut(db).remove(hash, key);
         let verb: &[u8] = if self.settings.lazyfree_lazy_expire { b"UNLINK" } else { b"DEL" };
-        self.effects.push(db, &[verb, key]);
+        self.effects.push_uncounted(db, &[verb, key]);
         self.events.expired += 1;
         self.events.modified(db, key);
         self.events.notify(NotifyClasses::EXPIRED, "expired", db, key);

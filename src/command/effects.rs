@@ -29,6 +29,7 @@ struct Item {
 pub struct Effects {
     bytes: Vec<u8>,
     items: Vec<Item>,
+    changes: u64,
 }
 
 /// More bytes than this are given back to the allocator once they are logged.
@@ -40,17 +41,35 @@ impl Effects {
         self.bytes.clear();
         self.bytes.shrink_to(BYTES_KEPT_MAX);
         self.items.clear();
+        self.changes = 0;
     }
 
     /// The request itself, with database `db` selected.
     pub fn verbatim(&mut self, db: usize) {
         self.items.push(Item { db, end: None });
+        self.changes += 1;
     }
 
     /// A command made here, with database `db` selected.
     pub fn push(&mut self, db: usize, command: &[&[u8]]) {
+        self.push_uncounted(db, command);
+        self.changes += 1;
+    }
+
+    /// Like [`push`](Self::push) for what time did and no client: the end of an expired key.
+    pub fn push_uncounted(&mut self, db: usize, command: &[&[u8]]) {
         push_command(&mut self.bytes, command);
         self.items.push(Item { db, end: Some(self.bytes.len()) });
+    }
+
+    /// The command made so many changes, which its effects do not show.
+    pub fn set_changes(&mut self, changes: u64) {
+        self.changes = changes;
+    }
+
+    /// Changes for `save` points to count: one an effect, unless the command knows better.
+    pub fn changes(&self) -> u64 {
+        self.changes
     }
 
     /// Whether nothing changed.

@@ -329,6 +329,10 @@ pub struct Argument {
     pub multiple_token: bool,
     /// What it is made of.
     pub arguments: &'static [Argument],
+    /// The version of Redis that brought it, where the command is older.
+    pub since: Option<&'static str>,
+    /// The version of Redis that advises against it.
+    pub deprecated_since: Option<&'static str>,
 }
 
 impl Argument {
@@ -343,6 +347,8 @@ impl Argument {
             multiple: false,
             multiple_token: false,
             arguments: &[],
+            since: None,
+            deprecated_since: None,
         }
     }
 
@@ -394,6 +400,18 @@ impl Argument {
     pub const fn multiple_token(mut self) -> Self {
         self.multiple = true;
         self.multiple_token = true;
+        self
+    }
+
+    /// Younger than its command.
+    pub const fn since(mut self, version: &'static str) -> Self {
+        self.since = Some(version);
+        self
+    }
+
+    /// Not to be used any more.
+    pub const fn deprecated_since(mut self, version: &'static str) -> Self {
+        self.deprecated_since = Some(version);
         self
     }
 }

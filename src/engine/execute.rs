@@ -64,6 +64,15 @@ impl Engine {
         Flow::Continue
     }
 
+    /// Answers an EXEC that is refused itself; nothing of the transaction is left.
+    pub(super) fn abort(&mut self, session: &mut Session, reason: &[u8]) {
+        self.forget_transaction(session);
+        // Redis leaves out the most ordinary code only.
+        let reason = reason.strip_prefix(b"ERR ").unwrap_or(reason);
+        let text = [b"EXECABORT Transaction discarded because of: ", reason].concat();
+        session.out.reply.error(text);
+    }
+
     pub(super) fn exec(
         &mut self,
         host: &dyn Host,
@@ -88,9 +97,7 @@ impl Engine {
         // What may not be written now could have been when it was queued.
         let refusal = queue.iter().find_map(|q| self.guards.refusal(q.spec, true));
         if let Some(text) = refusal {
-            self.forget_transaction(session);
-            let text = String::from_utf8_lossy(&text).into_owned();
-            session.out.reply.error(format!("EXECABORT Transaction discarded because of: {text}"));
+            self.abort(session, &text);
             return Flow::Continue;
         }
         self.watches.unwatch(&mut session.transaction);

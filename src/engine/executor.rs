@@ -350,6 +350,13 @@ impl Engine {
                 Flow::Continue
             }
             Ok(spec) => self.call(host, session, spec, args, needs),
+            Err(_) if command::table::is_http(args) => {
+                tracing::warn!(
+                    client = session.id(),
+                    "a web page was made to send requests to this port: closing the connection"
+                );
+                Flow::Close
+            }
             Err(refused) => {
                 self.refuse(host, session, refused);
                 Flow::Continue
@@ -395,10 +402,12 @@ impl Engine {
     }
 
     fn refuse(&mut self, host: &dyn Host, session: &mut Session, refused: Refused) {
-        if session.transaction.open {
-            session.transaction.failed = true;
+        if refused.spec.is_some_and(|spec| matches!(spec.run, Run::Host(HostCommand::Exec))) {
+            self.abort(session, &refused.text);
+        } else {
+            session.transaction.failed |= session.transaction.open;
+            session.out.reply.error(&refused.text);
         }
-        session.out.reply.error(&refused.text);
         host.refused(session, refused.spec, &refused.text);
     }
 
@@ -412,7 +421,6 @@ impl Engine {
         needs: &mut Ticket,
     ) -> Flow {
         let reply_start = session.out.reply.buffer.len();
-        self.commands_run += 1;
         session.card.last_command.set(spec.name);
         let flow = match spec.run {
             Run::Handler(handler) => {
@@ -444,6 +452,8 @@ impl Engine {
                 Flow::Continue
             }
         };
+        // INFO does not count itself.
+        self.commands_run += 1;
         let ended_us = self.clock.monotonic_us();
         let took_us = ended_us.saturating_sub(self.turn_us);
         self.turn_us = ended_us;
@@ -513,7 +523,7 @@ impl Engine {
             };
             return Outcome { wrote: false, needs };
         }
-        self.dirty += self.effects.len() as u64;
+        self.dirty += self.effects.changes();
         match &mut self.gathered {
             Some(gathered) => {
                 gathered.add(&self.effects, args, &mut self.scratch);

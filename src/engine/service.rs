@@ -134,6 +134,8 @@ pub trait Service: 'static {
     fn keepalive_s(&self) -> u64;
     /// Largest query buffer of a client, in bytes.
     fn query_buffer_max(&self) -> u64;
-    /// Counts bytes that came in and went out.
-    fn count_traffic(&self, input_bytes: usize, output_bytes: usize);
+    /// Counts a read that brought bytes.
+    fn count_read(&self, bytes: usize);
+    /// Counts writes to clients, and their bytes.
+    fn count_writes(&self, writes: usize, bytes: usize);
 }

@@ -111,8 +111,13 @@ pub struct Card {
 /// How a blocked client may be woken by another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Blocked {
-    /// With the reply that its timeout would give.
-    Timeout,
+    /// In `WAIT` or `WAITAOF`: with the reply that its timeout would give.
+    Acks {
+        /// The offset waited for.
+        offset: Offset,
+        /// Whether disks count (`WAITAOF`).
+        on_disk: bool,
+    },
     /// Not by `CLIENT UNBLOCK`.
     Held,
 }

@@ -9,6 +9,8 @@ use std::borrow::Cow;
 const EMBEDDED_LEN_MAX: usize = 44;
 /// Longest decimal form of an `i64`, in bytes.
 const INT_LEN_MAX: usize = 20;
+/// Numbers that Redis keeps once for all keys, which shows in `OBJECT REFCOUNT`.
+const SHARED_INTEGERS: std::ops::Range<i64> = 0..10_000;
 
 /// A value that owns its bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,6 +90,12 @@ impl<'a> ValueRef<'a> {
             Self::Bytes(bytes) if bytes.len() <= EMBEDDED_LEN_MAX => "embstr",
             Self::Bytes(_) => "raw",
         }
+    }
+
+    /// The references Redis would show: those of a number that it shares are not counted.
+    pub fn reference_count(&self) -> i64 {
+        let shared = matches!(self, Self::Int(number) if SHARED_INTEGERS.contains(number));
+        if shared { i64::from(i32::MAX) } else { 1 }
     }
 
     /// Length of the string, in bytes.

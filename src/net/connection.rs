@@ -86,8 +86,10 @@ impl Reader {
     async fn run(&mut self) -> End {
         loop {
             match self.fill().await {
+                // A peer that says no more may still listen: it gets its replies.
+                Ok(0) if !self.connection.killed.get() => return self.close().await,
                 Ok(0) | Err(_) => return End::Closed,
-                Ok(len) => self.network.service.count_traffic(len, 0),
+                Ok(len) => self.network.service.count_read(len),
             }
             if let Some(end) = self.run_commands().await {
                 return end;
@@ -201,7 +203,7 @@ impl Reader {
                 }
                 read = self.fill() => match read {
                     Ok(len) if len > 0 => {
-                        self.network.service.count_traffic(len, 0);
+                        self.network.service.count_read(len);
                         if self.over_query_limit() {
                             return Some(End::Closed);
                         }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::shared::{Connection, Network};
-use crate::engine::{Order, Ticket};
+use crate::engine::{Order, Session, Ticket};
 
 /// Runs for as long as the server: one round for each turn of the event loop that left work.
 pub async fn run(network: Rc<Network>) {
@@ -20,20 +20,24 @@ pub fn round(network: &Rc<Network>) {
     network.service.commit();
     carry_out_orders(network);
     let released = network.service.released();
-    let mut sent_bytes = 0;
+    let (mut writes, mut sent_bytes) = (0, 0);
+    let mut count = |sent: usize| {
+        writes += usize::from(sent > 0);
+        sent_bytes += sent;
+    };
     let gated = std::mem::take(&mut *network.gated.borrow_mut());
     for connection in gated {
         connection.queued.set(false);
-        sent_bytes += send(network, &connection, released);
+        count(send(network, &connection, released));
     }
     let ready = std::mem::take(&mut *network.ready.borrow_mut());
     for connection in &ready {
         connection.queued.set(false);
-        sent_bytes += send(network, connection, released);
+        count(send(network, connection, released));
     }
     recycle(network, ready);
     if sent_bytes > 0 {
-        network.service.count_traffic(0, sent_bytes);
+        network.service.count_writes(writes, sent_bytes);
     }
 }
 
@@ -71,48 +75,29 @@ fn carry_out_orders(network: &Rc<Network>) {
     }
 }
 
-/// Sends what may go; returns the bytes sent.
+/// Sends what may go; returns the bytes sent. A client that leaves too much unread is cut off, also
+/// while nothing can be sent to it.
 fn send(network: &Rc<Network>, connection: &Rc<Connection>, released: Ticket) -> usize {
-    if connection.draining.get() || connection.killed.get() {
+    if connection.killed.get() {
         return 0;
     }
-    let Some(write) = connection.write.borrow().clone() else { return 0 };
     let mut session = connection.session.borrow_mut();
     let mut sent = 0;
-    loop {
-        let bytes = session.out.sendable(released);
-        if bytes.is_empty() {
-            break;
+    if !connection.draining.get() {
+        if send_now(network, connection, &mut session, released, &mut sent).is_err() {
+            connection.killed.set(true);
+            connection.wake.notify_one();
+            return sent;
         }
-        let offered = bytes.len();
-        match write.try_write(bytes) {
-            Ok(len) => {
-                sent += len;
-                session.out.consume(len);
-                if len < offered {
-                    drain_later(network, connection);
-                    break;
-                }
+        if session.out.is_gated() {
+            if !connection.queued.replace(true) {
+                network.gated.borrow_mut().push(Rc::clone(connection));
             }
-            Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
-                drain_later(network, connection);
-                break;
-            }
-            Err(_) => {
-                connection.killed.set(true);
-                connection.wake.notify_one();
-                return sent;
-            }
+        } else if session.closing && session.out.pending_bytes() == 0 {
+            connection.wake.notify_one();
         }
     }
     session.card.output_bytes.set(session.out.pending_bytes());
-    if session.out.is_gated() {
-        if !connection.queued.replace(true) {
-            network.gated.borrow_mut().push(Rc::clone(connection));
-        }
-    } else if session.closing && session.out.pending_bytes() == 0 {
-        connection.wake.notify_one();
-    }
     let limit = network.service.output_limit(&session);
     if over_limit(connection, session.out.pending_bytes() as u64, &limit) {
         tracing::warn!(
@@ -124,6 +109,39 @@ fn send(network: &Rc<Network>, connection: &Rc<Connection>, released: Ticket) ->
         connection.wake.notify_one();
     }
     sent
+}
+
+/// Writes until everything released is written or the socket is full; adds to `sent`.
+fn send_now(
+    network: &Rc<Network>,
+    connection: &Rc<Connection>,
+    session: &mut Session,
+    released: Ticket,
+    sent: &mut usize,
+) -> io::Result<()> {
+    let Some(write) = connection.write.borrow().clone() else { return Ok(()) };
+    loop {
+        let bytes = session.out.sendable(released);
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let offered = bytes.len();
+        match write.try_write(bytes) {
+            Ok(len) => {
+                *sent += len;
+                session.out.consume(len);
+                if len < offered {
+                    drain_later(network, connection);
+                    return Ok(());
+                }
+            }
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                drain_later(network, connection);
+                return Ok(());
+            }
+            Err(e) => return Err(e),
+        }
+    }
 }
 
 fn over_limit(

@@ -36,7 +36,8 @@ pub struct Reached {
 impl Replication {
     /// Who has everything before `offset`.
     pub fn reached(&self, engine: &Engine, goal: Goal, offset: Offset) -> Reached {
-        let local = engine.log.as_ref().is_some_and(|log| log.durable_offset() >= offset);
+        let log = engine.log.as_ref().filter(|_| engine.has_durable_log());
+        let local = log.is_some_and(|log| log.durable_offset() >= offset);
         let replicas = match goal {
             Goal::Applied { .. } => self.replicas.applied(offset),
             Goal::Durable { .. } => self.replicas.synced(offset),

@@ -96,7 +96,7 @@ impl Host for Node {
         spec: &Spec,
         _args: &Args<'_>,
     ) -> Option<Vec<u8>> {
-        if spec.flags.has(Flags::DENYOOM) && self.is_out_of_memory(engine) {
+        if takes_memory(session, spec) && self.is_out_of_memory(engine) {
             let text = "OOM command not allowed when used memory > 'maxmemory'.";
             return Some(text.as_bytes().to_vec());
         }
@@ -147,6 +147,17 @@ impl Host for Node {
     }
 
     fn events(&self, _engine: &mut Engine, _events: &Events) {}
+}
+
+/// Whether a command is refused when memory is used up: it adds data, or a queue would grow by it.
+fn takes_memory(session: &Session, spec: &Spec) -> bool {
+    let adds_data = |spec: &Spec| spec.flags.has(Flags::DENYOOM);
+    let transaction = &session.transaction;
+    match spec.run {
+        Run::Host(HostCommand::Exec) => transaction.queue.iter().any(|q| adds_data(q.spec)),
+        Run::Host(HostCommand::Discard | HostCommand::Quit | HostCommand::Reset) => false,
+        _ => transaction.open || adds_data(spec),
+    }
 }
 
 impl Node {

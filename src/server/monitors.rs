@@ -9,23 +9,33 @@ use crate::resp::Args;
 /// The watching clients and what they have not been sent yet.
 #[derive(Debug, Default)]
 pub struct Monitors {
-    clients: RefCell<Vec<u64>>,
+    watchers: RefCell<Vec<Watcher>>,
     count: Cell<usize>,
     feed: RefCell<Vec<u8>>,
+}
+
+#[derive(Debug)]
+struct Watcher {
+    client: u64,
+    /// Where in the feed its part begins.
+    from: usize,
 }
 
 impl Monitors {
     /// A client begins to watch. What was run before it is not its.
     pub fn add(&self, client: u64) {
-        self.clients.borrow_mut().push(client);
+        let from = self.feed.borrow().len();
+        self.watchers.borrow_mut().push(Watcher { client, from });
         self.count.set(self.count.get() + 1);
     }
 
-    /// A client has left, or has gone back to being an ordinary one.
-    pub fn remove(&self, client: u64) {
-        let mut clients = self.clients.borrow_mut();
-        clients.retain(|other| *other != client);
-        self.count.set(clients.len());
+    /// A client has left, or goes back to being an ordinary one. Returns what it is still to be sent.
+    pub fn remove(&self, client: u64) -> Vec<u8> {
+        let mut watchers = self.watchers.borrow_mut();
+        let left = watchers.extract_if(.., |watcher| watcher.client == client);
+        let from = left.map(|watcher| watcher.from).min();
+        self.count.set(watchers.len());
+        from.map_or_else(Vec::new, |from| self.feed.borrow()[from..].to_vec())
     }
 
     /// Whether nobody watches.
@@ -65,9 +75,10 @@ impl Monitors {
         if feed.is_empty() {
             return;
         }
-        for &client in self.clients.borrow().iter() {
+        for watcher in self.watchers.borrow_mut().iter_mut() {
+            let bytes = feed[std::mem::take(&mut watcher.from)..].to_vec();
             // A line tells what was asked for, not what is on disk: it waits for nothing.
-            orders.push(Order::Deliver { client, bytes: feed.clone(), needs: Ticket::NONE });
+            orders.push(Order::Deliver { client: watcher.client, bytes, needs: Ticket::NONE });
         }
     }
 }
@@ -109,5 +120,32 @@ mod tests {
         let expected = "+1795427378.000491 [5 unix:/tmp/s] \"set\" \
                         \"a b\\\"\\\\\\n\\r\\t\\a\\b\\x01\\xff\" \"(redacted)\"\r\n";
         assert_eq!(String::from_utf8_lossy(bytes), expected);
+    }
+
+    #[test]
+    fn a_client_gets_what_was_run_while_it_watched() {
+        let monitors = Monitors::default();
+        let peer = Peer::Unix("/tmp/s".to_owned());
+        let run = |name: &str| {
+            let args = OwnedArgs::from_slices([name.as_bytes()]);
+            monitors.feed(0, 0, &peer, &args.as_args(), |_| false);
+        };
+        let lines = |bytes: &[u8]| {
+            let text = String::from_utf8_lossy(bytes).into_owned();
+            text.lines().map(|line| line.rsplit('"').nth(1).unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        monitors.add(1);
+        run("a");
+        monitors.add(2);
+        run("b");
+        assert_eq!(lines(&monitors.remove(1)), ["a", "b"]);
+        run("c");
+        let mut orders = Vec::new();
+        monitors.take_orders(&mut orders);
+        let [Order::Deliver { client: 2, bytes, .. }] = orders.as_slice() else { panic!() };
+        assert_eq!(lines(bytes), ["b", "c"]);
+        run("d");
+        assert_eq!(lines(&monitors.remove(2)), ["d"]);
+        assert!(monitors.is_empty() && monitors.remove(2).is_empty());
     }
 }

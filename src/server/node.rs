@@ -19,7 +19,7 @@ use super::supervise::Stop;
 use crate::base::{Clock, ReplId, alloc};
 use crate::engine::LogStopped;
 use crate::engine::service::{OutputLimit, TakenSocket};
-use crate::engine::session::{Card, ClientKind};
+use crate::engine::session::{Card, ClientKind, ReplyMode};
 use crate::engine::{Engine, Flow, Order, Peer, Service, Session, Ticket};
 use crate::log::Identity;
 use crate::log::catalogue::CatalogueThread;
@@ -89,6 +89,10 @@ pub struct Figures {
     pub connections_received: Cell<u64>,
     /// Connections refused for `maxclients` (`rejected_connections`).
     pub connections_rejected: Cell<u64>,
+    /// Reads from clients (`total_reads_processed`).
+    pub reads: Cell<u64>,
+    /// Writes to clients (`total_writes_processed`).
+    pub writes: Cell<u64>,
     /// Bytes read from clients (`total_net_input_bytes`).
     pub input_bytes: Cell<u64>,
     /// Bytes written to clients (`total_net_output_bytes`).
@@ -101,6 +105,8 @@ impl Figures {
         let counters = [
             &self.connections_received,
             &self.connections_rejected,
+            &self.reads,
+            &self.writes,
             &self.input_bytes,
             &self.output_bytes,
         ];
@@ -310,8 +316,8 @@ impl Service for Node {
         let config = self.config.borrow();
         let limits = &config.client_output_buffer_limit;
         let limit = match session.card.kind.get() {
-            ClientKind::Normal => &limits.normal,
-            ClientKind::Replica | ClientKind::Monitor => &limits.replica,
+            ClientKind::Normal | ClientKind::Monitor => &limits.normal,
+            ClientKind::Replica => &limits.replica,
         };
         OutputLimit {
             hard_bytes: limit.hard_bytes,
@@ -331,7 +337,9 @@ impl Service for Node {
     }
 
     fn protocol_error(&self, session: &mut Session, reply_text: &[u8]) {
-        session.out.reply.error(reply_text);
+        if session.reply_mode == ReplyMode::On {
+            session.out.reply.error(reply_text);
+        }
         session.out.seal(Ticket::NONE, self.released());
         tracing::debug!(
             client = session.id(),
@@ -348,8 +356,13 @@ impl Service for Node {
         self.config.borrow().client_query_buffer_limit
     }
 
-    fn count_traffic(&self, input_bytes: usize, output_bytes: usize) {
-        add(&self.figures.input_bytes, input_bytes as u64);
-        add(&self.figures.output_bytes, output_bytes as u64);
+    fn count_read(&self, bytes: usize) {
+        add(&self.figures.reads, 1);
+        add(&self.figures.input_bytes, bytes as u64);
+    }
+
+    fn count_writes(&self, writes: usize, bytes: usize) {
+        add(&self.figures.writes, writes as u64);
+        add(&self.figures.output_bytes, bytes as u64);
     }
 }

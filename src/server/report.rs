@@ -212,6 +212,8 @@ fn stats(node: &Node, engine: &mut Engine) -> Stats {
         sync_full: node.replication.figures.full_syncs.get(),
         sync_partial_ok: node.replication.figures.partial_syncs.get(),
         sync_partial_err: node.replication.figures.partial_refusals.get(),
+        total_reads_processed: figures.reads.get(),
+        total_writes_processed: figures.writes.get(),
         total_error_replies: node.observers.errors.borrow().total(),
         ..Stats::default()
     }

@@ -447,7 +447,7 @@ fn the_table_is_told() {
     check(
         &mut runner,
         &[
-            ("COMMAND INFO nope", r"*1\r\n*-1\r\n", &[]),
+            ("COMMAND INFO nope", r"*1\r\n$-1\r\n", &[]),
             ("COMMAND LIST FILTERBY PATTERN getd*", r"*1\r\n$6\r\ngetdel\r\n", &[]),
             ("COMMAND LIST FILTERBY MODULE x", r"*0\r\n", &[]),
             ("COMMAND LIST FILTERBY x y", SYNTAX, &[]),

@@ -16,6 +16,7 @@ mod dataset;
 mod failing_disk;
 mod format;
 mod histories;
+mod hostile;
 mod inspect;
 #[cfg(feature = "interop")]
 mod interop_command;
@@ -24,11 +25,17 @@ mod interop_directory;
 #[cfg(feature = "interop")]
 mod interop_inspect;
 #[cfg(feature = "interop")]
+mod interop_names;
+#[cfg(feature = "interop")]
+mod interop_protocol;
+#[cfg(feature = "interop")]
 mod interop_rdb;
 #[cfg(feature = "interop")]
 mod interop_replication;
 #[cfg(feature = "interop")]
 mod interop_tools;
+#[cfg(feature = "interop")]
+mod interop_wire;
 mod lifecycle;
 mod log_tool;
 mod rdb_fixtures;

@@ -151,3 +151,30 @@ fn a_snapshot_takes_its_place_under_the_log() {
     server.launch();
     assert_eq!(server.client().command(&["DEBUG", "DIGEST"]), digest);
 }
+
+#[test]
+fn a_master_that_wants_replicas_takes_no_write_without_them_from_its_start_on() {
+    let dir = dir();
+    let mut server = Server::vellum(&dir.path().join("data"), &["--min-replicas-to-write", "1"]);
+    for _ in 0..2 {
+        let refused = server.client().command(&["SET", "a", "1"]);
+        assert_eq!(
+            refused,
+            Value::Error("NOREPLICAS Not enough good replicas to write.".to_owned())
+        );
+        server.restart();
+    }
+}
+
+#[test]
+fn a_client_that_has_said_all_still_gets_its_replies() {
+    let dir = dir();
+    let server = Server::vellum(&dir.path().join("data"), &[]);
+    for _ in 0..20 {
+        let mut client = server.client();
+        client.send_raw(&b"SET a 1\r\nGET a\r\n".repeat(100)).expect("sent");
+        client.finish_sending().expect("half closed");
+        let replies = client.read_to_end();
+        assert_eq!(replies.escape_ascii().to_string(), r"+OK\r\n$1\r\n1\r\n".repeat(100));
+    }
+}

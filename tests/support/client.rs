@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
 use super::PATIENCE;
@@ -171,6 +171,44 @@ impl Client {
         }
         let text = String::from_utf8_lossy(&line);
         Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+    }
+
+    /// Reads one whole reply, its elements included, as it came.
+    pub fn read_raw(&mut self) -> io::Result<Vec<u8>> {
+        let mut reply = Vec::new();
+        let mut missing = 1_u64;
+        while missing > 0 {
+            missing -= 1;
+            let start = reply.len();
+            self.reader.read_until(b'\n', &mut reply)?;
+            let Some((kind, count)) = reply[start..].split_first() else {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            };
+            let (kind, count) = (*kind, String::from_utf8_lossy(count).trim().parse::<i64>());
+            let count = count.ok().and_then(|count| u64::try_from(count).ok()).unwrap_or(0);
+            match kind {
+                b'$' | b'=' if !reply[start..].starts_with(b"$-1") => {
+                    reply.extend(self.read_bytes(count as usize + 2)?);
+                }
+                b'*' | b'~' | b'>' => missing += count,
+                b'%' => missing += 2 * count,
+                _ => {}
+            }
+        }
+        Ok(reply)
+    }
+
+    /// Reads until the other end closes; what came before is returned even if that was no clean end.
+    pub fn read_to_end(&mut self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        // A server that closes with bytes unread resets the connection: that is an end as well.
+        let _ = self.reader.read_to_end(&mut bytes);
+        bytes
+    }
+
+    /// Says that nothing more will be sent.
+    pub fn finish_sending(&self) -> io::Result<()> {
+        self.reader.get_ref().shutdown(Shutdown::Write)
     }
 
     /// Reads one reply.

@@ -9,6 +9,8 @@ pub mod load;
 pub mod process;
 pub mod relay;
 pub mod replicas;
+#[cfg(feature = "interop")]
+pub mod wire;
 
 pub use client::{Client, Value};
 pub use process::{Program, Server};

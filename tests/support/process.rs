@@ -16,7 +16,7 @@ pub enum Program {
     #[cfg(feature = "interop")]
     Redis,
     /// The one of this name or path.
-    #[allow(dead_code, reason = "the benches' use: they compare builds")]
+    #[allow(dead_code, reason = "only benches measure other servers")]
     At(&'static str),
 }
 

@@ -1,6 +1,6 @@
 //! Commands that need no key: `PING`, `ECHO`, `LOLWUT`.
 
-use super::arity_error;
+use super::{arity_error, integer, is_word};
 use crate::command::ctx::Ctx;
 use crate::resp::Args;
 
@@ -19,7 +19,10 @@ pub(crate) fn echo(ctx: &mut Ctx<'_>, args: &Args<'_>) {
 }
 
 /// `LOLWUT [VERSION version ...]`
-pub(crate) fn lolwut(ctx: &mut Ctx<'_>, _args: &Args<'_>) {
+pub(crate) fn lolwut(ctx: &mut Ctx<'_>, args: &Args<'_>) {
+    if args.len() > 2 && is_word(args, 1, "VERSION") && integer(ctx, &args[2]).is_none() {
+        return;
+    }
     let text = concat!("Vellum ver. ", env!("CARGO_PKG_VERSION"), "\n");
     ctx.reply.verbatim("txt", text.as_bytes());
 }

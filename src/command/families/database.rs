@@ -32,11 +32,13 @@ pub(crate) fn flushdb(ctx: &mut Ctx<'_>, args: &Args<'_>) {
         return;
     }
     ctx.touched.all();
+    let keys = ctx.keyspace.db(ctx.db).len();
     let garbage = ctx.keyspace.flush(ctx.db);
     ctx.garbage.push(garbage);
     ctx.events.flushed(ctx.db);
     // Logged even when there was nothing: replicas then surely have nothing either.
     ctx.log_verbatim();
+    ctx.effects.set_changes(keys as u64);
     ctx.reply.ok();
 }
 
@@ -46,12 +48,14 @@ pub(crate) fn flushall(ctx: &mut Ctx<'_>, args: &Args<'_>) {
         return;
     }
     ctx.touched.all();
+    let keys: usize = (0..ctx.keyspace.databases()).map(|db| ctx.keyspace.db(db).len()).sum();
     let garbage = ctx.keyspace.flush_all();
     ctx.garbage.push(garbage);
     for db in 0..ctx.keyspace.databases() {
         ctx.events.flushed(db);
     }
     ctx.log_verbatim();
+    ctx.effects.set_changes(keys as u64);
     ctx.reply.ok();
 }
 

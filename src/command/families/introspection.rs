@@ -4,7 +4,9 @@ use super::{SYNTAX, is_word};
 use crate::base::glob;
 use crate::command::ctx::Ctx;
 use crate::command::key_positions::{are_movable, fixed_positions, keys_of};
-use crate::command::spec::{Argument, BeginSearch, Categories, FindKeys, Flags, KeySpec, Spec};
+use crate::command::spec::{
+    Argument, ArgumentKind, BeginSearch, Categories, FindKeys, Flags, KeySpec, Spec,
+};
 use crate::command::table::Table;
 use crate::resp::{Args, Reply};
 
@@ -30,7 +32,7 @@ pub(crate) fn command_info(ctx: &mut Ctx<'_>, args: &Args<'_>) {
     for name in args.from(2).iter() {
         match ctx.table.lookup_full(name) {
             Some(spec) => reply_info(ctx.reply, shown_name(ctx.table, name, spec), spec),
-            None => ctx.reply.null_array(),
+            None => ctx.reply.null(),
         }
     }
 }
@@ -69,7 +71,11 @@ fn reply_info(reply: &mut Reply, name: &[u8], spec: &Spec) {
     for keys in spec.keys {
         reply_key_spec(reply, keys);
     }
-    reply.array(spec.subcommands.len());
+    match spec.subcommands.len() {
+        // An empty set and a full array, as in Redis.
+        0 => reply.set(0),
+        len => reply.array(len),
+    }
     for subcommand in spec.subcommands {
         reply_info(reply, subcommand.name.as_bytes(), subcommand);
     }
@@ -208,11 +214,20 @@ fn reply_arguments(reply: &mut Reply, arguments: &[Argument]) {
         let mut fields = Fields::new(reply);
         fields.text("name", argument.name);
         fields.text("type", argument.kind.name());
+        if !matches!(argument.kind, ArgumentKind::OneOf | ArgumentKind::Block) {
+            fields.text("display_text", argument.name);
+        }
         if let Some(key_spec) = argument.key_spec {
             fields.field("key_spec_index").integer(i64::from(key_spec));
         }
         if let Some(token) = argument.token {
             fields.text("token", token);
+        }
+        if let Some(version) = argument.since {
+            fields.text("since", version);
+        }
+        if let Some(version) = argument.deprecated_since {
+            fields.text("deprecated_since", version);
         }
         let flags = [
             (argument.optional, "optional"),

@@ -3,11 +3,8 @@
 use super::{SYNTAX, integer, is_word};
 use crate::command::access::Aging;
 use crate::command::ctx::{Ctx, Use};
-use crate::keyspace::{Entry, ValueRef};
+use crate::keyspace::Entry;
 use crate::resp::{Args, Reply};
-
-/// Numbers below this one are kept once for all keys in Redis, which shows in `OBJECT REFCOUNT`.
-const SHARED_INTEGERS: std::ops::Range<i64> = 0..10_000;
 
 /// `DEL key [key ...]`, `UNLINK key [key ...]`
 fn delete_keys(ctx: &mut Ctx<'_>, args: &Args<'_>) {
@@ -18,6 +15,7 @@ fn delete_keys(ctx: &mut Ctx<'_>, args: &Args<'_>) {
     }
     if deleted > 0 {
         ctx.log_verbatim();
+        ctx.effects.set_changes(deleted.unsigned_abs());
     }
     ctx.reply.integer(deleted);
 }
@@ -72,10 +70,7 @@ pub(crate) fn object_encoding(ctx: &mut Ctx<'_>, args: &Args<'_>) {
 
 /// `OBJECT REFCOUNT key`
 pub(crate) fn object_refcount(ctx: &mut Ctx<'_>, args: &Args<'_>) {
-    inspect(ctx, args, |entry, reply| {
-        let shared = matches!(entry.value(), ValueRef::Int(n) if SHARED_INTEGERS.contains(&n));
-        reply.integer(if shared { i64::from(i32::MAX) } else { 1 });
-    });
+    inspect(ctx, args, |entry, reply| reply.integer(entry.value().reference_count()));
 }
 
 /// `OBJECT FREQ key`
@@ -122,7 +117,12 @@ pub(crate) fn memory_usage(ctx: &mut Ctx<'_>, args: &Args<'_>) {
         }
         index += 2;
     }
-    inspect(ctx, args, |entry, reply| {
-        reply.integer(i64::try_from(entry.memory_bytes()).unwrap_or(i64::MAX));
-    });
+    let hash = ctx.hash(&args[2]);
+    // A key whose time is over takes its bytes until it is deleted.
+    match ctx.keyspace.db(ctx.db).get(hash, &args[2]) {
+        Some(entry) => {
+            ctx.reply.integer(i64::try_from(entry.memory_bytes()).unwrap_or(i64::MAX));
+        }
+        None => ctx.reply.null(),
+    }
 }

@@ -66,9 +66,18 @@ pub(crate) fn scan(ctx: &mut Ctx<'_>, args: &Args<'_>) {
     }
 }
 
+/// Reads a cursor as C's `strtoul` does, which is what clients can rely on: nothing is 0, a sign is
+/// allowed, and a negative number counts down from the largest.
 fn parse_cursor(text: &[u8]) -> Option<u64> {
-    let digits = |text: &[u8]| text.iter().all(u8::is_ascii_digit);
-    std::str::from_utf8(text).ok().filter(|_| digits(text))?.parse().ok()
+    let (negative, digits) = match text {
+        [] => return Some(0),
+        [b'-', digits @ ..] => (true, digits),
+        [b'+', digits @ ..] => (false, digits),
+        digits => (false, digits),
+    };
+    let digits = std::str::from_utf8(digits).ok().filter(|d| d.bytes().all(|b| b.is_ascii_digit()));
+    let number: u64 = digits?.parse().ok()?;
+    Some(if negative { number.wrapping_neg() } else { number })
 }
 
 fn parse_scan<'a>(ctx: &mut Ctx<'_>, args: &Args<'a>) -> Option<ScanOptions<'a>> {

@@ -297,4 +297,5 @@ fn set_pairs(ctx: &mut Ctx<'_>, args: &Args<'_>) {
         ctx.notify(NotifyClasses::STRING, "set", key);
     }
     ctx.log_verbatim();
+    ctx.effects.set_changes(args.len() as u64 / 2);
 }

@@ -19,7 +19,7 @@ pub(super) static ROWS: &[Spec] = &[
         .categories(&[Categories::CONNECTION])
         .complexity("O(N)")
         .arguments(&[
-            Argument::new(String, "username").optional(),
+            Argument::new(String, "username").optional().since("6.0.0"),
             Argument::new(String, "password"),
         ]),
     Spec::container(
@@ -106,26 +106,33 @@ pub(super) static ROWS: &[Spec] = &[
             .arguments(&[Argument::one_of(
                 "filter",
                 &[
-                    Argument::new(String, "ip:port"),
+                    Argument::new(String, "ip:port").deprecated_since("2.8.12"),
                     Argument::one_of(
                         "new-format",
                         &[
-                            Argument::new(Integer, "client-id").token("ID").optional(),
+                            Argument::new(Integer, "client-id")
+                                .token("ID")
+                                .optional()
+                                .since("2.8.12"),
                             Argument::one_of(
                                 "normal_master_slave_pubsub",
                                 &[
                                     Argument::word("normal", "NORMAL"),
-                                    Argument::word("master", "MASTER"),
+                                    Argument::word("master", "MASTER").since("3.2.0"),
                                     Argument::word("slave", "SLAVE"),
-                                    Argument::word("replica", "REPLICA"),
+                                    Argument::word("replica", "REPLICA").since("5.0.0"),
                                     Argument::word("pubsub", "PUBSUB"),
                                 ],
                             )
                             .token("TYPE")
-                            .optional(),
+                            .optional()
+                            .since("2.8.12"),
                             Argument::new(String, "username").token("USER").optional(),
                             Argument::new(String, "ip:port").token("ADDR").optional(),
-                            Argument::new(String, "ip:port").token("LADDR").optional(),
+                            Argument::new(String, "ip:port")
+                                .token("LADDR")
+                                .optional()
+                                .since("6.2.0"),
                             Argument::new(String, "yes/no").token("SKIPME").optional(),
                         ],
                     )
@@ -155,10 +162,12 @@ pub(super) static ROWS: &[Spec] = &[
                     ],
                 )
                 .token("TYPE")
-                .optional(),
+                .optional()
+                .since("5.0.0"),
                 Argument::block("id", &[Argument::new(Integer, "client-id").multiple()])
                     .token("ID")
-                    .optional(),
+                    .optional()
+                    .since("6.2.0"),
             ]),
             Spec::new(
                 Group::Connection,
@@ -204,7 +213,8 @@ pub(super) static ROWS: &[Spec] = &[
                     "mode",
                     &[Argument::word("write", "WRITE"), Argument::word("all", "ALL")],
                 )
-                .optional(),
+                .optional()
+                .since("6.2.0"),
             ]),
             Spec::new(
                 Group::Connection,

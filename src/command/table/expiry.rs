@@ -28,7 +28,8 @@ pub(super) static ROWS: &[Spec] = &[
                 Argument::word("lt", "LT"),
             ],
         )
-        .optional(),
+        .optional()
+        .since("7.0.0"),
     ]),
     Spec::new(
         Group::Generic,
@@ -53,7 +54,8 @@ pub(super) static ROWS: &[Spec] = &[
                 Argument::word("lt", "LT"),
             ],
         )
-        .optional(),
+        .optional()
+        .since("7.0.0"),
     ]),
     Spec::new(
         Group::Generic,
@@ -102,7 +104,8 @@ pub(super) static ROWS: &[Spec] = &[
                 Argument::word("lt", "LT"),
             ],
         )
-        .optional(),
+        .optional()
+        .since("7.0.0"),
     ]),
     Spec::new(
         Group::Generic,
@@ -127,7 +130,8 @@ pub(super) static ROWS: &[Spec] = &[
                 Argument::word("lt", "LT"),
             ],
         )
-        .optional(),
+        .optional()
+        .since("7.0.0"),
     ]),
     Spec::new(
         Group::Generic,

@@ -209,10 +209,10 @@ pub(super) static ROWS: &[Spec] = &[
         Argument::key("key", 0),
         Argument::new(Integer, "ttl"),
         Argument::new(String, "serialized-value"),
-        Argument::word("replace", "REPLACE").optional(),
-        Argument::word("absttl", "ABSTTL").optional(),
-        Argument::new(Integer, "seconds").token("IDLETIME").optional(),
-        Argument::new(Integer, "frequency").token("FREQ").optional(),
+        Argument::word("replace", "REPLACE").optional().since("3.0.0"),
+        Argument::word("absttl", "ABSTTL").optional().since("5.0.0"),
+        Argument::new(Integer, "seconds").token("IDLETIME").optional().since("5.0.0"),
+        Argument::new(Integer, "frequency").token("FREQ").optional().since("5.0.0"),
     ]),
     Spec::new(
         Group::Generic,
@@ -229,7 +229,7 @@ pub(super) static ROWS: &[Spec] = &[
         Argument::new(Integer, "cursor"),
         Argument::new(Pattern, "pattern").token("MATCH").optional(),
         Argument::new(Integer, "count").token("COUNT").optional(),
-        Argument::new(String, "type").token("TYPE").optional(),
+        Argument::new(String, "type").token("TYPE").optional().since("6.0.0"),
     ]),
     Spec::new(
         Group::Generic,

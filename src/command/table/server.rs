@@ -106,7 +106,10 @@ pub(super) static ROWS: &[Spec] = &[
     .complexity("O(N)")
     .arguments(&[Argument::one_of(
         "async",
-        &[Argument::word("async", "ASYNC"), Argument::word("sync", "SYNC")],
+        &[
+            Argument::word("async", "ASYNC").since("4.0.0"),
+            Argument::word("sync", "SYNC").since("6.2.0"),
+        ],
     )
     .optional()]),
     Spec::new(
@@ -122,7 +125,10 @@ pub(super) static ROWS: &[Spec] = &[
     .complexity("O(N)")
     .arguments(&[Argument::one_of(
         "async",
-        &[Argument::word("async", "ASYNC"), Argument::word("sync", "SYNC")],
+        &[
+            Argument::word("async", "ASYNC").since("4.0.0"),
+            Argument::word("sync", "SYNC").since("6.2.0"),
+        ],
     )
     .optional()]),
     Spec::new(
@@ -169,9 +175,9 @@ pub(super) static ROWS: &[Spec] = &[
             &[Argument::word("nosave", "NOSAVE"), Argument::word("save", "SAVE")],
         )
         .optional(),
-        Argument::word("now", "NOW").optional(),
-        Argument::word("force", "FORCE").optional(),
-        Argument::word("abort", "ABORT").optional(),
+        Argument::word("now", "NOW").optional().since("7.0.0"),
+        Argument::word("force", "FORCE").optional().since("7.0.0"),
+        Argument::word("abort", "ABORT").optional().since("7.0.0"),
     ]),
     Spec::new(
         Group::Server,
@@ -205,7 +211,7 @@ pub(super) static ROWS: &[Spec] = &[
         "Writes a snapshot in the background.",
     )
     .flags(&[Flags::ADMIN, Flags::NOSCRIPT, Flags::NO_ASYNC_LOADING])
-    .arguments(&[Argument::word("schedule", "SCHEDULE").optional()]),
+    .arguments(&[Argument::word("schedule", "SCHEDULE").optional().since("3.2.2")]),
     Spec::new(
         Group::Server,
         "lastsave",

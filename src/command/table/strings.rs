@@ -247,16 +247,17 @@ pub(super) static ROWS: &[Spec] = &[
         Argument::key("key", 0),
         Argument::new(String, "value"),
         Argument::one_of("condition", &[Argument::word("nx", "NX"), Argument::word("xx", "XX")])
-            .optional(),
-        Argument::word("get", "GET").optional(),
+            .optional()
+            .since("2.6.12"),
+        Argument::word("get", "GET").optional().since("6.2.0"),
         Argument::one_of(
             "expiration",
             &[
-                Argument::new(Integer, "seconds").token("EX"),
-                Argument::new(Integer, "milliseconds").token("PX"),
-                Argument::new(UnixTime, "unix-time-seconds").token("EXAT"),
-                Argument::new(UnixTime, "unix-time-milliseconds").token("PXAT"),
-                Argument::word("keepttl", "KEEPTTL"),
+                Argument::new(Integer, "seconds").token("EX").since("2.6.12"),
+                Argument::new(Integer, "milliseconds").token("PX").since("2.6.12"),
+                Argument::new(UnixTime, "unix-time-seconds").token("EXAT").since("6.2.0"),
+                Argument::new(UnixTime, "unix-time-milliseconds").token("PXAT").since("6.2.0"),
+                Argument::word("keepttl", "KEEPTTL").since("6.0.0"),
             ],
         )
         .optional(),

@@ -1,11 +1,12 @@
 //! CLIENT KILL and CLIENT UNBLOCK: one client's word about another.
 
 use super::client_list::{ClientType, local_address, remote_address, unknown_type};
-use super::{Call, NOT_AN_INTEGER, SYNTAX, is_word};
+use super::replication::acks_so_far;
+use super::{Call, NOT_AN_INTEGER, SYNTAX, is_word, wrong_subcommand};
 use crate::base::number::parse_i64;
 use crate::engine::session::{Blocked, Card};
 use crate::engine::{Flow, Order};
-use crate::resp::{Args, Reply};
+use crate::resp::Args;
 
 /// Which clients to close; those that meet all conditions.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -14,7 +15,6 @@ struct Filter {
     client_type: Option<ClientType>,
     address: Option<Vec<u8>>,
     local_address: Option<Vec<u8>>,
-    age_seconds_min: Option<u64>,
     /// The asking client may be closed as well.
     may_be_self: bool,
 }
@@ -53,11 +53,6 @@ impl Filter {
                 } else {
                     return Err(SYNTAX.into());
                 };
-            } else if is_word(option, "maxage") {
-                let age = parse_i64(value).and_then(|age| u64::try_from(age).ok());
-                let age = age.filter(|&age| age > 0);
-                filter.age_seconds_min =
-                    Some(age.ok_or("ERR maxage is not an integer or out of range")?);
             } else {
                 return Err(SYNTAX.into());
             }
@@ -66,12 +61,10 @@ impl Filter {
         Ok(filter)
     }
 
-    fn takes(&self, card: &Card, asking: u64, now_ms: u64) -> bool {
-        let age_s = now_ms.saturating_sub(card.connected_ms) / 1000;
+    fn takes(&self, card: &Card, asking: u64) -> bool {
         (self.may_be_self || card.id != asking)
             && self.id.is_none_or(|id| id == card.id)
             && self.client_type.is_none_or(|wanted| wanted == ClientType::of(card))
-            && self.age_seconds_min.is_none_or(|min| age_s >= min)
             && self.address.as_ref().is_none_or(|a| *a == remote_address(&card.peer).as_bytes())
             && self
                 .local_address
@@ -96,9 +89,9 @@ pub fn kill(mut call: Call<'_>) -> Flow {
             return Flow::Continue;
         }
     };
-    let (asking, now_ms) = (call.session.id(), call.engine.now_ms);
+    let asking = call.session.id();
     let cards = call.node.cards.borrow();
-    let taken = cards.values().filter(|card| filter.takes(card, asking, now_ms));
+    let taken = cards.values().filter(|card| filter.takes(card, asking));
     let taken: Vec<u64> = taken.map(|card| card.id).collect();
     drop(cards);
     for &client in taken.iter().filter(|&&client| client != asking) {
@@ -116,12 +109,17 @@ pub fn kill(mut call: Call<'_>) -> Flow {
 
 /// `CLIENT UNBLOCK id [TIMEOUT|ERROR]`
 pub fn unblock(mut call: Call<'_>) -> Flow {
-    let with_error = match call.args.get(3) {
-        None => false,
-        Some(word) if is_word(word, "timeout") => false,
-        Some(word) if is_word(word, "error") => true,
-        Some(_) => {
+    let with_error = match (call.args.len(), call.args.get(3)) {
+        (3, _) => false,
+        (4, Some(word)) if is_word(word, "timeout") => false,
+        (4, Some(word)) if is_word(word, "error") => true,
+        (4, _) => {
             call.reply().error("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
+            return Flow::Continue;
+        }
+        _ => {
+            let text = wrong_subcommand("CLIENT", &call.args[1]);
+            call.reply().error(text);
             return Flow::Continue;
         }
     };
@@ -132,15 +130,19 @@ pub fn unblock(mut call: Call<'_>) -> Flow {
     let cards = call.node.cards.borrow();
     let card = u64::try_from(id).ok().and_then(|id| cards.get(&id)).cloned();
     drop(cards);
-    let card = card.filter(|card| card.blocked.get() == Some(Blocked::Timeout));
-    call.reply().integer(i64::from(card.is_some()));
-    if let Some(card) = card {
-        let mut reply = Reply::new(card.protocol.get());
-        if with_error {
-            reply.error("UNBLOCKED client unblocked via CLIENT UNBLOCK");
-        }
-        call.node.order(Order::Unblock { client: card.id, bytes: reply.buffer });
-    }
+    let Some((client, Blocked::Acks { offset, on_disk })) =
+        card.and_then(|card| Some((card.id, card.blocked.get()?)))
+    else {
+        call.reply().integer(0);
+        return Flow::Continue;
+    };
+    let bytes = if with_error {
+        b"-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n".to_vec()
+    } else {
+        acks_so_far(&call, offset, on_disk)
+    };
+    call.node.order(Order::Unblock { client, bytes });
+    call.reply().integer(1);
     Flow::Continue
 }
 
@@ -157,13 +159,12 @@ mod tests {
 
     #[test]
     fn conditions_are_read() {
-        let filter = parse("id 7 TYPE replica skipme no laddr a:1 user default maxage 3").unwrap();
+        let filter = parse("id 7 TYPE replica skipme no laddr a:1 user default").unwrap();
         let expected = Filter {
             id: Some(7),
             client_type: Some(ClientType::Replica),
             local_address: Some(b"a:1".to_vec()),
             may_be_self: true,
-            age_seconds_min: Some(3),
             address: None,
         };
         assert_eq!(filter, expected);

@@ -1,12 +1,17 @@
 //! CLIENT PAUSE and CLIENT UNPAUSE.
 
-use super::{Call, is_word};
+use super::{Call, is_word, wrong_subcommand};
 use crate::base::number::parse_i64;
 use crate::engine::Flow;
 use crate::server::pause::PauseMode;
 
 /// `CLIENT PAUSE milliseconds [WRITE|ALL]`
 pub fn pause(mut call: Call<'_>) -> Flow {
+    if call.args.len() > 4 {
+        let text = wrong_subcommand("CLIENT", &call.args[1]);
+        call.reply().error(text);
+        return Flow::Continue;
+    }
     let mode = match call.args.get(3) {
         None => PauseMode::All,
         Some(word) if is_word(word, "write") => PauseMode::Writes,

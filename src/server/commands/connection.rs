@@ -1,6 +1,6 @@
 //! AUTH, HELLO, SELECT, QUIT, RESET.
 
-use super::Call;
+use super::{Call, number_between};
 use crate::base::number::parse_i64;
 use crate::base::version::{REDIS_VERSION, VELLUM_VERSION};
 use crate::engine::Flow;
@@ -76,8 +76,7 @@ pub fn hello(mut call: Call<'_>) -> Flow {
             name = Some(&args[index + 1]);
             index += 2;
         } else {
-            let option = option.escape_ascii();
-            call.reply().error(format!("ERR Syntax error in HELLO option '{option}'"));
+            call.reply().error([b"ERR Syntax error in HELLO option '", option, b"'"].concat());
             return Flow::Continue;
         }
     }
@@ -145,9 +144,13 @@ fn describe_server(call: &mut Call<'_>) {
 
 /// `SELECT index`
 pub fn select(mut call: Call<'_>) -> Flow {
-    let Some(index) = parse_i64(&call.args[1]) else {
-        call.reply().error("ERR value is not an integer or out of range");
-        return Flow::Continue;
+    let (min, max) = (i32::MIN.into(), i32::MAX.into());
+    let index = match number_between(&call.args[1], min, max) {
+        Ok(index) => index,
+        Err(text) => {
+            call.reply().error(text);
+            return Flow::Continue;
+        }
     };
     match usize::try_from(index).ok().filter(|&db| db < call.engine.keyspace.databases()) {
         Some(db) => {
@@ -171,7 +174,10 @@ pub fn reset(mut call: Call<'_>) -> Flow {
     let session = &mut *call.session;
     session.db = 0;
     session.reply_mode = ReplyMode::On;
-    session.card.kind.set(ClientKind::Normal);
+    if session.card.kind.replace(ClientKind::Normal) == ClientKind::Monitor {
+        let unsent = call.node.observers.monitors.remove(session.id());
+        session.out.reply.raw(&unsent);
+    }
     session.card.name.borrow_mut().clear();
     session.card.no_evict.set(false);
     session.card.no_touch.set(false);

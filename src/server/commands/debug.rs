@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::config::is_local;
-use super::{Call, is_word};
+use super::{Call, is_word, wrong_subcommand};
 use crate::base::number::parse_i64;
 use crate::engine::Flow;
 use crate::rdb::digest::Digest;
@@ -12,8 +12,6 @@ use crate::rdb::dump::push_payload;
 use crate::server::config::choices::Permission;
 use crate::server::reload;
 
-/// Longest part of an unknown subcommand that the error repeats, in bytes.
-const QUOTED_LEN_MAX: usize = 128;
 /// Bytes that a dump payload has beside the value: version and checksum.
 const PAYLOAD_FOOTER_LEN: usize = 10;
 /// Keys of POPULATE between two commits, so that the log's head stays small.
@@ -95,13 +93,7 @@ pub fn debug(mut call: Call<'_>) -> Flow {
             call.reply().ok();
         }
         () => {
-            let shown = &subcommand[..subcommand.len().min(QUOTED_LEN_MAX)];
-            let text = [
-                b"ERR unknown subcommand or wrong number of arguments for '",
-                shown,
-                b"'. Try DEBUG HELP.",
-            ];
-            call.reply().error(text.concat());
+            call.reply().error(wrong_subcommand("DEBUG", subcommand));
         }
     }
     Flow::Continue
@@ -141,8 +133,9 @@ fn object(call: &mut Call<'_>) {
     // Writing to a String cannot fail. The address of an entry is nobody's business.
     let _ = write!(
         text,
-        "Value at:0x0 refcount:1 encoding:{} serializedlength:{serialized_len} lru:{} \
+        "Value at:0x0 refcount:{} encoding:{} serializedlength:{serialized_len} lru:{} \
          lru_seconds_idle:{}",
+        entry.value().reference_count(),
         entry.encoding(),
         entry.access(),
         aging.idle_seconds(entry.access(), call.engine.now_ms),

@@ -18,6 +18,7 @@ pub mod replication;
 pub mod shutdown;
 
 use super::node::Node;
+use crate::base::number::parse_i64;
 use crate::engine::{Engine, Session};
 use crate::resp::{Args, Reply};
 
@@ -43,6 +44,30 @@ impl Call<'_> {
 
 const SYNTAX: &str = "ERR syntax error";
 const NOT_AN_INTEGER: &str = "ERR value is not an integer or out of range";
+
+/// Reads a number within bounds. The error is the reply's text.
+fn number_between(text: &[u8], min: i64, max: i64) -> Result<i64, String> {
+    let number = parse_i64(text).ok_or_else(|| NOT_AN_INTEGER.to_owned())?;
+    if (min..=max).contains(&number) {
+        return Ok(number);
+    }
+    Err(format!("ERR value is out of range, value must between {min} and {max}"))
+}
+
+/// The error for a subcommand with more or fewer arguments than it takes, where the table's arity
+/// does not tell.
+fn wrong_subcommand(container: &str, subcommand: &[u8]) -> Vec<u8> {
+    const QUOTED_LEN_MAX: usize = 128;
+    let shown = &subcommand[..subcommand.len().min(QUOTED_LEN_MAX)];
+    let text = [
+        b"ERR unknown subcommand or wrong number of arguments for '",
+        shown,
+        b"'. Try ",
+        container.as_bytes(),
+        b" HELP.",
+    ];
+    text.concat()
+}
 
 /// Whether an argument is this word, in any case.
 fn is_word(argument: &[u8], word: &str) -> bool {

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::{Call, is_word};
+use super::{Call, NOT_AN_INTEGER, is_word, number_between};
 use crate::base::number::parse_i64;
 use crate::base::{Offset, ReplId};
 use crate::engine::Flow;
@@ -17,7 +17,6 @@ use crate::server::config::lists;
 const UNBLOCKED: &[u8] =
     b"-UNBLOCKED force unblock from blocking operation, instance state changed \
 (master -> replica?)\r\n";
-const NOT_AN_INTEGER: &str = "ERR value is not an integer or out of range";
 /// Longest address a replica may give for itself, in bytes.
 const IP_LEN_MAX: usize = 255;
 
@@ -112,14 +111,7 @@ pub fn replconf(mut call: Call<'_>) -> Flow {
             known.psync2 |= is_word(value, "psync2");
             None
         } else if is_word(name, "rdb-only") {
-            match parse_i64(value) {
-                Some(flag @ (0 | 1)) => {
-                    known.rdb_only = flag == 1;
-                    None
-                }
-                Some(_) => Some("ERR value is out of range, value must between 0 and 1".to_owned()),
-                None => Some(NOT_AN_INTEGER.to_owned()),
-            }
+            number_between(value, 0, 1).map(|flag| known.rdb_only = flag == 1).err()
         } else if is_word(name, "rdb-filter-only") {
             // There are no functions, so what a list of filters leaves is nothing.
             let unknown =
@@ -198,23 +190,15 @@ pub fn wait(mut call: Call<'_>) -> Flow {
 
 /// `WAITAOF local replicas timeout`
 pub fn waitaof(mut call: Call<'_>) -> Flow {
-    let local = match parse_i64(&call.args[1]) {
-        Some(0) => false,
-        Some(1) => true,
-        Some(_) => {
-            call.reply().error("ERR value is out of range, must be between 0 and 1");
-            return Flow::Continue;
-        }
-        None => {
-            call.reply().error(NOT_AN_INTEGER);
+    let local = match number_between(&call.args[1], 0, 1) {
+        Ok(number) => number == 1,
+        Err(text) => {
+            call.reply().error(text);
             return Flow::Continue;
         }
     };
-    let Some(replicas) = parse_i64(&call.args[2]) else {
-        call.reply().error(NOT_AN_INTEGER);
-        return Flow::Continue;
-    };
-    let Ok(replicas) = usize::try_from(replicas) else {
+    let replicas = parse_i64(&call.args[2]).and_then(|count| usize::try_from(count).ok());
+    let Some(replicas) = replicas else {
         call.reply().error("ERR value is out of range, must be positive");
         return Flow::Continue;
     };
@@ -255,7 +239,8 @@ fn begin(mut call: Call<'_>, goal: Goal, timeout_at: usize) -> Flow {
     replication.ask_for_acks(call.engine);
     let Some(replication) = replication.handle().upgrade() else { return Flow::Close };
     let timeout = (timeout_ms > 0).then(|| Duration::from_millis(timeout_ms));
-    let blocked = BlockedNote::set(&call.session.card);
+    let on_disk = matches!(goal, Goal::Durable { .. });
+    let blocked = BlockedNote::set(&call.session.card, Blocked::Acks { offset, on_disk });
     Flow::Block(Box::pin(async move {
         let reached = replication.wait_for(goal, offset, timeout).await;
         drop(blocked);
@@ -264,6 +249,16 @@ fn begin(mut call: Call<'_>, goal: Goal, timeout_at: usize) -> Flow {
             None => UNBLOCKED.to_vec(),
         }
     }))
+}
+
+/// What a client that waits for acknowledgements of `offset` would be answered now.
+pub(super) fn acks_so_far(call: &Call<'_>, offset: Offset, on_disk: bool) -> Vec<u8> {
+    let goal = if on_disk {
+        Goal::Durable { local: false, replicas: 0 }
+    } else {
+        Goal::Applied { replicas: 0 }
+    };
+    encode(goal, call.node.replication.reached(call.engine, goal, offset))
 }
 
 fn encode(goal: Goal, reached: Reached) -> Vec<u8> {
@@ -285,8 +280,8 @@ fn encode(goal: Goal, reached: Reached) -> Vec<u8> {
 struct BlockedNote(Rc<Card>);
 
 impl BlockedNote {
-    fn set(card: &Rc<Card>) -> Self {
-        card.blocked.set(Some(Blocked::Held));
+    fn set(card: &Rc<Card>, how: Blocked) -> Self {
+        card.blocked.set(Some(how));
         Self(Rc::clone(card))
     }
 }

@@ -242,7 +242,9 @@ impl<'a> Reader<'a> {
             };
             return self.include(words, depth, &at).map_err(|e| e.to_string());
         }
-        let Some(directive) = table::find(name) else { return Err(unknown(name)) };
+        let Some(directive) = table::find(name) else {
+            return if table::is_switched_off(name, values) { Ok(()) } else { Err(unknown(name)) };
+        };
         let values: Vec<&str> = match values {
             // Several words may come as one, as CONFIG GET shows them: --save "900 1 300 10".
             [all] if directive.kind.is_list() => all.split(' ').collect(),
@@ -321,6 +323,15 @@ mod tests {
             load(&[("/a.conf", "save \"60 5\"")], &["/a.conf", "--bind", "::1 127.0.0.1"]);
         let config = one_word.unwrap().config;
         assert_eq!((config.save.0.len(), config.bind.0.len()), (1, 2));
+    }
+
+    #[test]
+    fn what_is_refused_may_be_switched_off() {
+        let text = "cluster-enabled no\ntls-port 0\naclfile \"\"\nmaxmemory-clients 0\n";
+        load(&[("/a.conf", text)], &["/a.conf"]).unwrap();
+        for on in ["cluster-enabled yes", "tls-port 6380", "maxmemory-clients 5%"] {
+            assert!(load(&[("/a.conf", on)], &["/a.conf"]).is_err(), "{on}");
+        }
     }
 
     #[test]

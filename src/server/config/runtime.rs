@@ -12,8 +12,8 @@ use crate::base::glob;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SetError {
     /// Names and values do not pair up.
-    #[error("ERR wrong number of arguments for 'config|set' command")]
-    Arity,
+    #[error("ERR syntax error")]
+    Unpaired,
     /// There is no such directive.
     #[error("ERR Unknown option or number of arguments for CONFIG SET - '{0}'")]
     Unknown(String),
@@ -70,7 +70,7 @@ impl Config {
     pub fn prepare(&self, args: &[&[u8]], is_local: bool) -> Result<Prepared, SetError> {
         let (pairs, rest) = args.as_chunks::<2>();
         if pairs.is_empty() || !rest.is_empty() {
-            return Err(SetError::Arity);
+            return Err(SetError::Unpaired);
         }
         let mut seen = HashSet::new();
         let mut settings = Vec::with_capacity(pairs.len());

@@ -350,6 +350,8 @@ directives! {
         "Load a full sync from the socket; it is always stored and verified first.";
     repl_backlog_ttl: u64 = "repl-backlog-ttl", [], Int(0, LONG_MAX), "3600", Inert,
         "Seconds without replicas after which the backlog is freed; the log on disk stays.";
+    busy_reply_threshold: u64 = "busy-reply-threshold", ["lua-time-limit"], Int(0, LONG_MAX), "5000", Inert,
+        "Milliseconds after which a script that runs on makes others be answered BUSY; there are no scripts yet.";
     acllog_max_len: u64 = "acllog-max-len", [], Int(0, LONG_MAX), "128", Inert,
         "Entries of ACL LOG; there are no ACLs yet.";
     maxmemory_samples: u32 = "maxmemory-samples", [], Int(1, INT_MAX), "5", Inert,
@@ -421,20 +423,37 @@ pub(super) const UNSUPPORTED: &[(&str, &str)] = &[
     ("aclfile", "ACL users are not supported yet; requirepass sets the default user's password"),
     ("acl-pubsub-default", "ACL users are not supported yet"),
     ("rename-command", "commands cannot be renamed"),
-    ("lua-time-limit", "scripts are not supported yet"),
-    ("busy-reply-threshold", "scripts are not supported yet"),
     ("maxmemory-clients", "clients are not evicted; client-output-buffer-limit bounds each"),
     ("syslog-", "the log goes to logfile or standard output; the init system can forward it"),
     ("active-defrag-", "memory is not defragmented"),
     ("sentinel", "this server is no Sentinel; redis-sentinel can watch it"),
     ("replica-ignore-disk-write-errors", "a replica never applies what it could not store"),
     ("socket-mark-id", "packets cannot be marked"),
+    (
+        "propagation-error-behavior",
+        "a command that the stream brings and that fails always stops it",
+    ),
+    ("server_cpulist", "threads are not bound to processors; taskset can do it"),
+    ("bio_cpulist", "threads are not bound to processors; taskset can do it"),
+    ("aof_rewrite_cpulist", "nothing forks for a rewrite"),
+    ("bgsave_cpulist", "nothing forks for a snapshot"),
+    ("locale-collate", "there are no sorted replies yet"),
+    ("aof-disable-auto-gc", "the retention policy decides what of the log is kept"),
 ];
+
+/// Values of those that ask for nothing, and so can be honoured.
+const ASKS_FOR_NOTHING: &[&str] = &["no", "0", ""];
 
 /// The directive of this name or alias, in any case.
 pub fn find(name: &str) -> Option<&'static Directive> {
     let is = |other: &&str| other.eq_ignore_ascii_case(name);
     DIRECTIVES.iter().find(|d| is(&d.name) || d.aliases.iter().any(is))
+}
+
+/// Whether a directive that is refused by name is only told to be off.
+pub(super) fn is_switched_off(name: &str, values: &[String]) -> bool {
+    let off = |value: &String| ASKS_FOR_NOTHING.iter().any(|off| off.eq_ignore_ascii_case(value));
+    unsupported(name).is_some() && matches!(values, [value] if off(value))
 }
 
 /// Why a directive of Redis is refused, where it is one that is known.
