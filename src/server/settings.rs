@@ -28,9 +28,11 @@ pub fn log_options(config: &Config) -> LogOptions {
     let (mut segment_len_max, mut archive_len_max) =
         (config.aof_segment_size, config.archive_bytes_max);
     if !config.appendonly {
-        archive_len_max = archive_len_max.max(config.repl_backlog_size);
-        // What is removed is whole segments.
-        segment_len_max = segment_len_max.min((archive_len_max / 4).max(BACKLOG_SEGMENT_LEN_MIN));
+        let backlog_len = config.repl_backlog_size;
+        let kept_len = archive_len_max.max(backlog_len);
+        segment_len_max = segment_len_max.min((kept_len / 4).max(BACKLOG_SEGMENT_LEN_MIN));
+        // What is removed is whole segments: as much as there shall be at least must be in the others.
+        archive_len_max = kept_len.max(backlog_len.saturating_add(2 * segment_len_max));
     }
     LogOptions {
         segment_len_max,

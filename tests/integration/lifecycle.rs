@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{UnixDatagram, UnixStream};
@@ -318,7 +318,13 @@ fn sockets_of_every_kind_are_listened_on() {
     assert!(!socket.exists());
     server.set_args(&["--unixsocket", socket_text, "--port", "0"]);
     server.spawn();
-    ping(&mut wait_for("the socket", || UnixStream::connect(&socket).ok()));
+    let mut stream = wait_for("the socket", || UnixStream::connect(&socket).ok());
+    wait_until("the load to end", || {
+        stream.write_all(b"PING\r\n").unwrap();
+        let mut reply = [0; 200];
+        let len = stream.read(&mut reply).unwrap();
+        reply[..len] == *b"+PONG\r\n"
+    });
     assert!(Client::connect(server.port).is_err(), "port 0 is no port");
 }
 
@@ -327,14 +333,20 @@ fn sockets_of_every_kind_are_listened_on() {
 fn keepalive_is_that_of_the_moment_a_client_came() {
     let temp = tempfile::tempdir().unwrap();
     let server = Server::vellum(&temp.path().join("data"), &["--tcp-keepalive", "100"]);
-    // The kernel's table: local and remote address, state, queues, and which timer runs; 02 is keepalive.
+    // The kernel's table: local and remote address, state, queues, and which timer runs: 00 none, 02
+    // keepalive, 01 while the other side has not acknowledged the reply.
     let has_probes = |client: &mut Client| {
-        client.command(&["PING"]);
+        assert_eq!(client.command(&["PING"]).text(), "PONG");
         let ends = [server.port, client.local_port()].map(|port| format!(":{port:04X}"));
-        let table = fs::read_to_string("/proc/net/tcp").unwrap();
-        let rows = table.lines().map(|line| line.split_ascii_whitespace().collect::<Vec<_>>());
-        let mut rows = rows.filter(|row| row[1].ends_with(&ends[0]) && row[2].ends_with(&ends[1]));
-        rows.next().unwrap()[5].starts_with("02:")
+        let timer = wait_for("the acknowledgement", || {
+            let table = fs::read_to_string("/proc/net/tcp").unwrap();
+            let rows = table.lines().map(|line| line.split_ascii_whitespace().collect::<Vec<_>>());
+            let mut rows =
+                rows.filter(|row| row[1].ends_with(&ends[0]) && row[2].ends_with(&ends[1]));
+            let timer = rows.next()?[5][..2].to_owned();
+            (timer != "01").then_some(timer)
+        });
+        timer == "02"
     };
     let mut first = server.client();
     assert!(has_probes(&mut first));

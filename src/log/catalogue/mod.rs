@@ -138,6 +138,8 @@ impl Catalogue {
             Some(version) if *version == VERSION.to_be_bytes() => {}
             None if !there => {
                 db.insert(VERSION_KEY, &VERSION.to_be_bytes())?;
+                // A server killed before sled writes by itself leaves a catalogue, and no damaged one.
+                db.flush()?;
             }
             _ => return Err(CatalogueError::Version),
         }
