@@ -351,7 +351,7 @@ fn redis_may_stand_between_two_vellums_and_vellum_between_two_redises() {
         let dir = tempfile::tempdir().unwrap();
         let args = |program| match program {
             Program::Redis => vec!["--repl-diskless-sync-delay", "0"],
-            Program::Vellum => Vec::new(),
+            _ => Vec::new(),
         };
         let start =
             |program, name: &str| Server::start(program, &dir.path().join(name), &args(program));
