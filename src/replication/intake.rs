@@ -217,8 +217,8 @@ mod tests {
         let end = stream(&[&["EXEC"]]);
         intake.buffer().extend_from_slice(&end);
         let bytes = [begun, end].concat();
-        let units = Units { bytes, db: Some(3), asks_for_ack: true };
-        assert_eq!(intake.take(|_| Ok(())).unwrap(), Some(units));
+        let second = Units { bytes, db: Some(3), asks_for_ack: true };
+        assert_eq!(intake.take(|_| Ok(())).unwrap(), Some(second));
     }
 
     #[test]
