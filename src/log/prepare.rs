@@ -10,6 +10,10 @@ use std::thread::JoinHandle;
 use super::{Layout, LogError, filler};
 use crate::storage::{File, OpenMode, Storage};
 
+/// Bytes of filler between two syncs: a commit that comes meanwhile waits for these at most, and not
+/// for the whole file.
+const SYNC_LEN: u64 = 1024 * 1024;
+
 /// A file full of filler, synced, under a temporary name.
 #[derive(Debug)]
 pub(crate) struct Prepared {
@@ -123,6 +127,9 @@ impl Preparer {
             let piece = &block[..block.len().min(rest)];
             file.write_all_at(piece, position).map_err(LogError::io("fill", path))?;
             position += piece.len() as u64;
+            if position.is_multiple_of(SYNC_LEN) && position < len {
+                file.sync_data().map_err(LogError::io("sync", path))?;
+            }
         }
         file.sync_all().map_err(LogError::io("sync", path))?;
         Ok(Some(file))
