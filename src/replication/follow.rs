@@ -106,7 +106,7 @@ struct Attempt<'a> {
 impl Attempt<'_> {
     /// One connection, from its beginning to its end; `Ok` when the link was ended for good.
     async fn run(&mut self) -> Result<(), Failed> {
-        let (mut wire, answer) = tokio::select! {
+        let (mut wire, answer, asked) = tokio::select! {
             biased;
             () = self.link.stop.notified() => return Ok(()),
             greeted = self.greet() => greeted?,
@@ -114,7 +114,7 @@ impl Attempt<'_> {
         match answer {
             Answer::Later(text) => return Err(Failed::Later(text)),
             Answer::Refused(text) => return Err(Failed::Refused(text)),
-            Answer::Continue(replid) => self.go_on(replid)?,
+            Answer::Continue(replid) => self.go_on(asked, replid)?,
             Answer::Full(at) => {
                 let received = tokio::select! {
                     biased;
@@ -140,7 +140,7 @@ impl Attempt<'_> {
     }
 
     /// Connects, introduces this server and asks to go on from the end of its log.
-    async fn greet(&self) -> Result<(Wire, Answer), Failed> {
+    async fn greet(&self) -> Result<(Wire, Answer, ReplId), Failed> {
         let link = self.link;
         self.replication.link_changed(link, LinkState::Connecting);
         // The end of the log is what is asked from: nothing may be changing its name meanwhile.
@@ -152,33 +152,40 @@ impl Attempt<'_> {
         self.replication.link_changed(link, LinkState::Handshake);
         let (mut handshake, first) = Handshake::begin(&settings.introduction);
         wire.send(&first).await?;
+        let mut asked = ReplId::NONE;
         loop {
             let line = wire.line().await?;
             link.heard_at.set(Some(Instant::now()));
             match handshake.line(&line)? {
                 Next::Read => {}
                 Next::Ask => {
-                    let request = self.request().ok_or(Failed::Stopped)?;
-                    wire.send(&Handshake::ask(&request)).await?;
+                    let position = self.position().ok_or(Failed::Stopped)?;
+                    asked = position.replid;
+                    wire.send(&Handshake::ask(&Request::Continue(position))).await?;
                 }
-                Next::Answered(answer) => return Ok((wire, answer)),
+                Next::Answered(answer) => return Ok((wire, answer, asked)),
             }
         }
     }
 
-    fn request(&self) -> Option<Request> {
+    /// What to ask to go on from: the end of the log. A name that this server gave the history itself is
+    /// not known to others as long as nothing was written under it: the former one is.
+    fn position(&self) -> Option<Position> {
         let site = self.replication.site.upgrade()?;
         let engine = site.engine().borrow();
-        let replid = self.replication.identity(&engine)?.replid;
-        Some(Request::Continue(Position { replid, offset: engine.offset() }))
+        let (identity, offset) = (self.replication.identity(&engine)?, engine.offset());
+        let is_ours = self.replication.named_here.get() == Some(identity.replid);
+        let former = identity.former.filter(|former| is_ours && former.end == offset);
+        Some(Position { replid: former.map_or(identity.replid, |former| former.replid), offset })
     }
 
-    /// The master goes on from where we are; its history may have a new name.
-    fn go_on(&self, replid: Option<ReplId>) -> Result<(), Failed> {
+    /// The master goes on from where we are, in the history asked for; that may have a new name.
+    fn go_on(&self, asked: ReplId, replid: Option<ReplId>) -> Result<(), Failed> {
+        let replid = replid.unwrap_or(asked);
         let site = self.replication.site.upgrade().ok_or(Failed::Stopped)?;
         let mut engine = site.engine().borrow_mut();
         let identity = self.replication.identity(&engine).ok_or(Failed::Stopped)?;
-        if let Some(replid) = replid.filter(|replid| *replid != identity.replid) {
+        if replid != identity.replid {
             tracing::info!(%replid, "the master's history has a new name");
             let identity = identity.succeeded_by(replid, engine.offset());
             self.replication.renew(&mut engine, identity);

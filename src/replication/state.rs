@@ -75,6 +75,8 @@ pub struct Replication {
     /// The name the history is about to have; while there is one nobody is told the old one.
     renewal: Cell<Option<Identity>>,
     good_replicas: Cell<usize>,
+    /// The last name that this server gave a history itself.
+    pub(super) named_here: Cell<Option<ReplId>>,
 }
 
 impl std::fmt::Debug for Replication {
@@ -100,6 +102,7 @@ impl Replication {
             acknowledged: Notify::new(),
             renewal: Cell::new(None),
             good_replicas: Cell::new(0),
+            named_here: Cell::new(None),
         })
     }
 
@@ -116,6 +119,11 @@ impl Replication {
     /// The identity of the history from now on, whether its name is on disk already or not.
     pub fn identity(&self, engine: &Engine) -> Option<Identity> {
         self.renewal.get().or_else(|| engine.identity())
+    }
+
+    /// Notes a name that this server gives the history itself.
+    pub fn note_name(&self, replid: ReplId) {
+        self.named_here.set(Some(replid));
     }
 
     /// Whether the history is being given a new name: until it has one nobody can follow it.
@@ -213,6 +221,7 @@ impl Replication {
     /// under it.
     pub fn begin_history(&self, engine: &mut Engine) {
         let replid = ReplId::from_random(std::array::from_fn(|_| fastrand::u8(..)));
+        self.note_name(replid);
         if let Some(identity) = self.identity(engine) {
             self.renew(engine, identity.succeeded_by(replid, engine.offset()));
         }

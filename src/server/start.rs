@@ -191,6 +191,7 @@ fn open_log(node: &Node, lock: LockFile, data: Data) -> Result<PreparerThread, S
         policy,
     };
     let new_id = ReplId::from_random(std::array::from_fn(|_| fastrand::u8(..)));
+    node.replication.note_name(new_id);
     let is_replica = config.replicaof.0.is_some();
     let head = head_after(recovery.as_ref(), &summary, is_replica, new_id);
     let writer = match &recovery {
