@@ -1,4 +1,5 @@
 //! Replication between Vellum and redis-server, in both roles, and what the two say of it.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
