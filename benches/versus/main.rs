@@ -19,9 +19,6 @@ mod sync;
 mod table;
 mod throughput;
 
-#[cfg(feature = "interop")]
-#[path = "../../tests/support/command_script.rs"]
-mod command_script;
 #[path = "../../tests/support/mod.rs"]
 #[expect(dead_code, reason = "the tests use all of it, a bench a part")]
 mod support;

@@ -1,12 +1,14 @@
 //! Replication between Vellum and redis-server, in both roles, and what the two say of it.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
+use crate::support::relay::Relay;
 use crate::support::replicas::{
     Load, assert_same_data, count, follow, ok, wait_for_link, wait_to_catch_up,
 };
-use crate::support::{Client, Program, Relay, Server, Value, wait_until};
+use crate::support::{Client, Program, Server, Value, wait_until};
 
 /// Writes that have to be followed.
 const WRITES: u64 = 100_000;

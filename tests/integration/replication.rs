@@ -3,8 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::support::relay::Relay;
 use crate::support::replicas::{assert_same_data, count, follow, wait_for_link, wait_to_catch_up};
-use crate::support::{Program, Relay, Server, wait_until};
+use crate::support::{Program, Server, wait_until};
 
 /// One of the package's own configuration files.
 fn example(name: &str) -> PathBuf {

@@ -1,11 +1,13 @@
 //! Replication under kills: of either side under load, and in the middle of a full sync.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::support::client::encode;
+use crate::support::relay::Relay;
 use crate::support::replicas::{Load, assert_same_data, count, digest, follow, wait_for_link};
-use crate::support::{Client, Relay, Server, Value, wait_until};
+use crate::support::{Client, Server, Value, wait_until};
 
 /// What the replica's log says once for each snapshot it is sent, in all its lives.
 const FULL_SYNC_LINE: &str = "full sync: receiving a snapshot";

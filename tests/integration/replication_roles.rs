@@ -3,10 +3,11 @@
 
 use std::path::Path;
 
+use crate::support::relay::Relay;
 use crate::support::replicas::{
     assert_same_data, count, digest, follow, ok, wait_for_link, wait_to_catch_up,
 };
-use crate::support::{Client, Relay, Server, Value, wait_until};
+use crate::support::{Client, Server, Value, wait_until};
 
 fn dir() -> tempfile::TempDir {
     tempfile::tempdir().expect("a directory")

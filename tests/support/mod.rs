@@ -14,7 +14,6 @@ pub mod wire;
 
 pub use client::{Client, Value};
 pub use process::{Program, Server};
-pub use relay::Relay;
 
 use std::time::{Duration, Instant};
 
