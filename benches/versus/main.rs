@@ -15,16 +15,11 @@ mod options;
 mod process;
 mod report;
 mod snapshot;
+#[expect(dead_code, reason = "the tests use all of it, a bench a part")]
+mod support;
 mod sync;
 mod table;
 mod throughput;
-
-#[cfg(feature = "interop")]
-#[path = "../../tests/support/command_script.rs"]
-mod command_script;
-#[path = "../../tests/support/mod.rs"]
-#[expect(dead_code, reason = "the tests use all of it, a bench a part")]
-mod support;
 
 use clap::Parser;
 
