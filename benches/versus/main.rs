@@ -15,13 +15,11 @@ mod options;
 mod process;
 mod report;
 mod snapshot;
+#[expect(dead_code, reason = "the tests use all of it, a bench a part")]
+mod support;
 mod sync;
 mod table;
 mod throughput;
-
-#[path = "../../tests/support/mod.rs"]
-#[expect(dead_code, reason = "the tests use all of it, a bench a part")]
-mod support;
 
 use clap::Parser;
 

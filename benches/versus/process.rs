@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-/// Resident memory, in bytes.
+/// Resident memory that is not a file's, in bytes: pages of mapped files are the kernel's to drop.
 pub fn resident_bytes(pid: u32) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"))?;
     Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
 }
 
