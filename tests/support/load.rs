@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
-use super::client::{Client, encode};
+use super::client::{Client, Value, encode};
 
 const DEPTH: u64 = 16;
 const KEYS: u64 = 100;
@@ -66,7 +66,7 @@ fn write(port: u16, writer: usize, last: u64, stop: &AtomicBool) -> Written {
             // MULTI and two times QUEUED say nothing yet.
             let replies: Result<Vec<_>, _> = (0..4).map(|_| client.read()).collect();
             match replies.as_deref() {
-                Ok([.., exec]) if exec.items().iter().all(|reply| reply.is_ok()) => {
+                Ok([.., Value::Array(results)]) if results.iter().all(Value::is_ok) => {
                     written.acknowledged += 1;
                 }
                 _ => return written,
@@ -78,7 +78,7 @@ fn write(port: u16, writer: usize, last: u64, stop: &AtomicBool) -> Written {
 
 fn value(client: &mut Client, key: &str) -> u64 {
     match client.command(&["GET", key]) {
-        super::Value::Null => 0,
+        Value::Null => 0,
         value => value.text().parse().expect("a number"),
     }
 }
