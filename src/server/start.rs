@@ -91,7 +91,6 @@ async fn serve(loaded: Loaded, log: LogHandle) -> Result<ExitCode, StartError> {
     };
     let _preparer = open_log(&node, lock, data)?;
     node.catalogue.replace(catalogue::start(&node.config.borrow(), &node.storage));
-    node.replication.refresh_guards(&mut node.engine.borrow_mut());
     tokio::task::spawn_local(cron::run(node.handle()));
     tokio::task::spawn_local(Rc::clone(&node.replication).keep_time());
     tracing::info!(

@@ -30,7 +30,6 @@ pub fn set(mut call: Call<'_>) -> Flow {
         Ok(config) => {
             call.node.config.replace(config);
             call.node.refresh_guards(call.engine);
-            call.node.replication.refresh_guards(call.engine);
             call.reply().ok();
         }
         Err(error) => call.reply().error(error.to_string()),
