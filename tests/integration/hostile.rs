@@ -3,13 +3,11 @@
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::support::client::encode;
-use crate::support::{Client, Program, Server, wait_until};
+use crate::support::{Client, Server, wait_until};
 
 fn server(args: &[&str]) -> (tempfile::TempDir, Server) {
     let dir = tempfile::tempdir().expect("a directory");
-    // By its path, as the benches start other builds.
-    let program = Program::At(env!("CARGO_BIN_EXE_vellum-server"));
-    let server = Server::start(program, &dir.path().join("data"), args);
+    let server = Server::vellum(&dir.path().join("data"), args);
     (dir, server)
 }
 
