@@ -425,6 +425,9 @@ impl Engine {
         let flow = match spec.run {
             Run::Handler(handler) => {
                 let db = session.db;
+                if self.guards.is_replica && spec.flags.has(Flags::WRITE) {
+                    self.apply_what_a_local_write_follows();
+                }
                 self.no_touch = session.card.no_touch.get();
                 let reply = &mut session.out.reply;
                 let ticket = self.run_handler(handler, db, args, reply, Origin::Client);
@@ -462,6 +465,13 @@ impl Engine {
         let ran = Ran { reply_start, took_us, failed, now_ms: self.now_ms };
         host.after(session, spec, args, ran);
         flow
+    }
+
+    /// A write of a replica's own comes behind everything stored in the log, so it does in memory.
+    fn apply_what_a_local_write_follows(&mut self) {
+        if let Err(error) = self.apply_all_stored() {
+            tracing::error!(%error, "cannot apply what the master sent");
+        }
     }
 
     /// Runs a handler and takes its effects to the log.

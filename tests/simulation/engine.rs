@@ -445,3 +445,26 @@ fn under_everysec_a_sync_that_hangs_holds_answers_back() {
     world.finish(&mut server);
     assert!(world.clients[0].waiting.is_empty());
 }
+
+/// What a writable replica writes itself comes behind what its master has sent, in memory as in the log.
+#[test]
+fn a_local_write_comes_behind_the_stream_that_is_stored() {
+    let machine = Machine::new(1);
+    let mut server = machine.start(1).unwrap();
+    server.engine.guards.is_replica = true;
+    server.engine.expect_stream();
+    let mut units = Vec::new();
+    push_command(&mut units, &[b"SELECT", b"0"]);
+    push_command(&mut units, &[b"SET", key(0).as_bytes(), b"1"]);
+    server.engine.store_stream(units, Some(0));
+    let mut request = Vec::new();
+    push_command(&mut request, &[b"SET", key(0).as_bytes(), b"2"]);
+    server.run(&mut session(1), &request);
+    while server.engine.apply_stored(vellum::base::Offset::MAX).unwrap() {}
+    let served = server.value(&key(0));
+    server.commit();
+    drop(server);
+    machine.disk.kill();
+    assert_eq!(machine.start(2).unwrap().value(&key(0)), served);
+    assert_eq!(served.as_deref(), Some(&b"2"[..]));
+}
