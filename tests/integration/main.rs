@@ -47,5 +47,6 @@ mod replication_roles;
 mod server;
 mod snapshot_under_load;
 #[path = "../support/mod.rs"]
+#[expect(dead_code, reason = "the benches name programs by their paths")]
 mod support;
 mod tidy;

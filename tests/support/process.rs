@@ -16,7 +16,6 @@ pub enum Program {
     #[cfg(feature = "interop")]
     Redis,
     /// The one of this name or path.
-    #[cfg_attr(test, expect(dead_code, reason = "only benches measure other servers"))]
     At(&'static str),
 }
 
