@@ -212,10 +212,10 @@ mod tests {
             format!("ERR CONFIG SET failed (possibly related to argument '{name}') - {reason}")
         };
         let unknown = "ERR Unknown option or number of arguments for CONFIG SET - 'foo'".to_owned();
-        let arity = "ERR wrong number of arguments for 'config|set' command".to_owned();
+        let syntax = "ERR syntax error".to_owned();
         let cases: &[(&[&str], String)] = &[
             (&["foo", "bar"], unknown),
-            (&["port"], arity),
+            (&["port", "1", "hz"], syntax),
             (&["daemonize", "yes"], failed("daemonize", "can't set immutable config")),
             (&["dbfilename", "x"], failed("dbfilename", "can't set protected config")),
             (&["hz", "1", "HZ", "2"], failed("HZ", "duplicate parameter")),
