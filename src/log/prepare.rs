@@ -1,4 +1,5 @@
-//! Makes the next segment ready ahead of use, so that a sync waits for no file-system metadata.
+//! Makes the next segment ready ahead of use, so that a sync waits for no file-system metadata, and
+//! cuts the filler off segments that have ended, which takes the file system as long.
 //!
 //! Writing over bytes a file already has is what makes a sync cheap. The file to come is filled in
 //! the background, synced, and handed to the writer whole; a file in use is never touched here.
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
+use super::writer::SegmentFile;
 use super::{Layout, LogError, filler};
 use crate::storage::{File, OpenMode, Storage};
 
@@ -22,8 +24,17 @@ pub(crate) struct Prepared {
     pub len: u64,
 }
 
+/// A segment that has ended: durable up to `len`, with nothing but filler behind that.
+#[derive(Debug)]
+pub(super) struct Ended {
+    pub(super) file: Arc<SegmentFile>,
+    pub(super) path: PathBuf,
+    pub(super) len: u64,
+}
+
 #[derive(Debug, Default)]
 struct State {
+    ended: Vec<Ended>,
     wanted_len: Option<u64>,
     making: bool,
     ready: Option<Prepared>,
@@ -69,8 +80,16 @@ impl Preparer {
         Ok(PreparerThread { preparer: self.clone(), thread: Some(thread) })
     }
 
-    /// Fills the file asked for, if one was; for the thread, and for tests without one.
+    /// Trims the segments that have ended and fills the file asked for, if one was; for the thread, and
+    /// for tests without one.
     pub fn step(&self) -> Result<(), LogError> {
+        for ended in std::mem::take(&mut self.locked().ended) {
+            if let Err(error) = ended.file.trim(ended.len) {
+                // It only takes room: whoever reads the segment passes over filler.
+                let path = ended.path.display();
+                tracing::warn!(%path, %error, "cannot cut the filler off a segment that has ended");
+            }
+        }
         let len = {
             let mut state = self.locked();
             let Some(len) = state.wanted_len.take() else { return Ok(()) };
@@ -102,6 +121,12 @@ impl Preparer {
             state.wanted_len = Some(len - len % filler::LINE_LEN);
             self.state.1.notify_one();
         }
+    }
+
+    /// Has a segment that has ended trimmed, some time.
+    pub(super) fn trim(&self, ended: Ended) {
+        self.locked().ended.push(ended);
+        self.state.1.notify_one();
     }
 
     /// Whether a file is ready.
@@ -137,9 +162,9 @@ impl Preparer {
 
     fn wait_for_work(&self) -> bool {
         let state = self.locked();
-        let idle = |s: &mut State| s.wanted_len.is_none() && !s.stopped;
+        let idle = |s: &mut State| s.wanted_len.is_none() && s.ended.is_empty() && !s.stopped;
         let state = self.state.1.wait_while(state, idle).unwrap_or_else(PoisonError::into_inner);
-        !state.stopped
+        !state.stopped || !state.ended.is_empty()
     }
 
     fn locked(&self) -> MutexGuard<'_, State> {

@@ -112,7 +112,7 @@ struct Queued {
 /// A segment's file: the first failure is final, and syncs come one after another, so that a sync
 /// never reports success while another one is about to report the loss.
 #[derive(Debug)]
-struct SegmentFile {
+pub(super) struct SegmentFile {
     file: Latched,
     syncing: Mutex<()>,
     /// Set once a sync has failed: what was not durable then may be gone although it can be read.
@@ -131,7 +131,7 @@ impl SegmentFile {
         self.noting_failure(self.file.sync_data())
     }
 
-    fn trim(&self, len: u64) -> std::io::Result<()> {
+    pub(super) fn trim(&self, len: u64) -> std::io::Result<()> {
         let _one_at_a_time = self.syncing.lock().unwrap_or_else(PoisonError::into_inner);
         if self.file.len()? != len {
             self.file.set_len(len)?;

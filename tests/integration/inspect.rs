@@ -125,6 +125,8 @@ pub fn build(storage: Arc<dyn Storage>, dir: &Path) -> Builder {
     builder.write_some(20);
     builder.writer.rotate(builder.now_ms).unwrap();
     builder.write_some(10);
+    // Takes the filler off the segments that have ended.
+    builder.writer.preparer().step().unwrap();
     builder
 }
 

@@ -1,8 +1,11 @@
 //! From one segment to the next, and the clean end.
 
+use std::sync::Arc;
+
 use super::{Active, Head, LogMode, Writer};
 use crate::log::LogError;
 use crate::log::lockfile::{CleanEnd, LockNote};
+use crate::log::prepare::Ended;
 use crate::log::segment::{Identity, SegmentInfo};
 
 impl Writer {
@@ -62,10 +65,15 @@ impl Writer {
         );
         let head = Head { identity, offset: self.end, db: self.db };
         let began = self
-            .trim_active()
-            .and_then(|()| self.files.create_segment(head, now_ms))
+            .files
+            .create_segment(head, now_ms)
             .and_then(|(active, info)| self.files.list_segment(&info).map(|()| (active, info)));
         let (active, info) = self.note_failure(began)?;
+        if self.files.mode == LogMode::Durable && self.active.filled_len > self.active.position {
+            let Active { file, path, position, .. } = &self.active;
+            let (file, path, len) = (Arc::clone(file), path.clone(), *position);
+            self.files.preparer.trim(Ended { file, path, len });
+        }
         self.enter(active, info.clone());
         Ok(info)
     }
