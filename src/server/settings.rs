@@ -1,6 +1,7 @@
 //! From the configuration to what the layers below take.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::OnceLock;
 
 use super::config::Config;
 use super::config::choices::{AppendFsync, LogSyncInline};
@@ -82,7 +83,9 @@ fn aging(config: &Config) -> Aging {
 
 /// Threads that a load takes.
 pub fn load_threads() -> usize {
-    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+    // The system is asked once: it looks through several files for the answer.
+    static CORES: OnceLock<usize> = OnceLock::new();
+    *CORES.get_or_init(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get))
 }
 
 /// How a snapshot is taken.
