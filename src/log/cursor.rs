@@ -195,3 +195,19 @@ impl Cursor {
 pub(crate) fn is_foreign(bytes: &[u8]) -> bool {
     bytes.first() == Some(&b'*') || bytes.starts_with(FOREIGN_NOTE)
 }
+
+/// Whether bytes are how another server begins to append to a file: Redis always selects a database
+/// first, in front of it at most notes of the time and the beginning of a transaction.
+pub(crate) fn begins_foreign_session(mut bytes: &[u8]) -> bool {
+    const MULTI: &[u8] = b"*1\r\n$5\r\nMULTI\r\n";
+    const SELECT: &[u8] = b"*2\r\n$6\r\nSELECT\r\n";
+    while bytes.starts_with(FOREIGN_NOTE) {
+        let Some(end) = bytes.iter().position(|byte| *byte == b'\n') else { return true };
+        bytes = &bytes[end + 1..];
+    }
+    let bytes = bytes.strip_prefix(MULTI).unwrap_or(bytes);
+    // What is shorter was cut off.
+    let len = bytes.len().min(SELECT.len());
+    bytes[..len].eq_ignore_ascii_case(&SELECT[..len])
+        || bytes.len() < MULTI.len() && MULTI.starts_with(bytes)
+}

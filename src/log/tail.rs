@@ -5,7 +5,7 @@
 //! the disk has lost what was acknowledged, and nothing may be trimmed. See data/README.md.
 
 use super::LogError;
-use super::cursor::{Step, is_foreign};
+use super::cursor::{Step, begins_foreign_session};
 use super::filler;
 use super::header::{FRAME_HEADER_LEN, FrameHeader, MARK};
 use super::lockfile::SyncPolicy;
@@ -175,7 +175,12 @@ pub(crate) fn gather(
             let first = at + index as u64;
             let line = first - first % filler::LINE_LEN;
             let is_boundary = line.is_multiple_of(FILL_UNIT) && line > position;
-            if is_boundary && is_foreign(window.peek(line, SCAN_LEN)?) {
+            // A page of ours can begin with a command as well, where those before it were lost. But
+            // ours does not select a database there, and has filler behind it.
+            if is_boundary
+                && begins_foreign_session(window.peek(line, SCAN_LEN)?)
+                && !ends_in_filler(window)?
+            {
                 evidence.foreign_at = Some(line);
             }
         }
@@ -196,6 +201,12 @@ pub(crate) fn gather(
         at += if at + chunk_len < file_len { chunk_len - 1 } else { chunk_len };
     }
     Ok(evidence)
+}
+
+fn ends_in_filler(window: &mut Window) -> Result<bool, LogError> {
+    let at = window.file_len().saturating_sub(filler::LINE_LEN);
+    let last = window.peek(at, filler::LINE_LEN as usize)?;
+    Ok(filler::is_filler(last, at))
 }
 
 /// Where a frame's header, if it can be read, says that it ends.

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use vellum::base::Offset;
 use vellum::log::{
-    BaseKind, Ending, Found, Identity, LogError, Manifest, Part, Replay, SyncPolicy, TailPolicy,
-    recover,
+    BaseKind, Ending, FRAME_HEADER_LEN, Found, Identity, LogError, Manifest, Part, Replay,
+    SyncPolicy, TailPolicy, recover,
 };
 use vellum::resp::encode;
 use vellum::storage::{OpenMode, Storage, crashsafe};
@@ -489,6 +489,37 @@ fn commands_redis_appended_to_our_last_segment_are_loaded() {
         let started = rig.start().unwrap();
         assert_eq!(started.applied.len(), 6, "clean {clean}");
         assert_eq!(started.writer.segments().len(), 1);
+    }
+}
+
+/// The pages at the front of a group are lost, and the next one begins with a command: that is no other
+/// server's.
+#[test]
+fn a_page_of_ours_that_begins_with_a_command_is_torn_and_not_foreign() {
+    const PAGE: usize = 4096;
+    for selects in [false, true] {
+        let rig = Rig::new(1);
+        let mut started = rig.start().unwrap();
+        write_synced(&mut started.writer, &set(0, 50));
+        let synced = rig.bytes(&rig.segment(1));
+        let begin = frame_at(&synced, 0) + FRAME_HEADER_LEN + set(0, 50).len();
+        let room = PAGE - begin - FRAME_HEADER_LEN;
+        let first = (0..PAGE).map(|len| set(1, len)).find(|first| first.len() == room).unwrap();
+        let mut second = Vec::new();
+        if selects {
+            encode::push_command(&mut second, &[b"SELECT", b"0"]);
+        }
+        second.extend(set(2, 50));
+        write(&mut started.writer, &[&first[..], &second].concat(), false).unwrap();
+        drop(started);
+        let mut torn = rig.bytes(&rig.segment(1));
+        assert_eq!(torn[PAGE..PAGE + second.len()], second);
+        torn[begin..PAGE].copy_from_slice(&synced[begin..PAGE]);
+        rig.put(&rig.segment(1), &torn);
+        rig.disk.power_cut();
+        let started = rig.start().unwrap();
+        assert_eq!(started.applied, applied(&[set(0, 50)]), "selects {selects}");
+        assert!(!started.recovery.has_foreign_writes());
     }
 }
 
