@@ -125,8 +125,6 @@ pub fn build(storage: Arc<dyn Storage>, dir: &Path) -> Builder {
     builder.write_some(20);
     builder.writer.rotate(builder.now_ms).unwrap();
     builder.write_some(10);
-    // Takes the filler off the segments that have ended.
-    builder.writer.preparer().step().unwrap();
     builder
 }
 
@@ -315,8 +313,10 @@ fn dump_goes_on_behind_damage_and_says_so() {
     let (disk, dir) = sim("data");
     build(Arc::new(disk.clone()), &dir).stop();
     let first = dir.join("archive/appendonly.aof.1.incr.aof");
-    let len = disk.open(&first, OpenMode::Read).unwrap().len().unwrap();
-    disk.flip_bit(&first, len / 2 * 8).unwrap();
+    // The filler behind its frames may still be there.
+    let bytes = vellum::storage::read_file(&disk, &first, 1 << 30).unwrap();
+    let len = bytes.iter().rposition(|byte| !b"#\n".contains(byte)).unwrap();
+    disk.flip_bit(&first, len as u64 / 2 * 8).unwrap();
     let (status, out, notices) = tool(&disk, "", &["dump", "data"]);
     assert_eq!(status, EXIT_DAMAGED);
     assert_eq!(out.lines().count(), 237, "one frame is passed over");
