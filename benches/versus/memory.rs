@@ -1,9 +1,16 @@
 //! Bytes a key takes: as the server counts them, and as the system does.
 
+use std::time::Duration;
+
 use crate::contest::{Contest, VALUE_LEN};
 use crate::process::resident_bytes;
 use crate::support::Server;
 use crate::table::{Figure, Table};
+
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// So many looks in a row that differ by less than [`ALIKE_BYTES`] and it has settled.
+const SETTLED_LOOKS: usize = 10;
+const ALIKE_BYTES: f64 = 100_000.0;
 
 const FIGURES: &[Figure] = &[
     Figure { name: "used_memory", decimals: 1, ratio: true },
@@ -26,7 +33,15 @@ pub fn measure(contest: &Contest) -> String {
     table.print()
 }
 
+/// Looked at once the server has settled: what it does behind its start takes memory as well.
 fn figures(server: &Server) -> [f64; 2] {
-    let used = server.client().info("used_memory").parse::<f64>().unwrap();
+    let mut client = server.client();
+    let mut look = || client.info("used_memory").parse::<f64>().unwrap();
+    let (mut used, mut looks_alike) = (look(), 0);
+    while looks_alike < SETTLED_LOOKS {
+        std::thread::sleep(LOOK_EVERY);
+        let before = std::mem::replace(&mut used, look());
+        looks_alike = if (used - before).abs() < ALIKE_BYTES { looks_alike + 1 } else { 0 };
+    }
     [used, resident_bytes(server.pid()).map_or(f64::NAN, |bytes| bytes as f64)]
 }

@@ -14,7 +14,7 @@ use crate::storage::File;
 
 /// The file is synced each time this many bytes have been written, so that the last sync is short
 /// and does not make those of the log wait.
-const SYNC_LEN: u64 = 4 * 1024 * 1024;
+const SYNC_LEN: u64 = 1024 * 1024;
 
 /// What was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
