@@ -1,9 +1,10 @@
 //! Servers as processes.
 
+use std::collections::BTreeSet;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::Mutex;
 
 use super::{Client, wait_for};
 
@@ -33,13 +34,14 @@ pub struct Server {
     child: Option<Child>,
 }
 
-/// A port that nobody listens on at this moment and that this process has not given out before.
+/// A port that nobody listens on at this moment and that this process has not given out before: a server
+/// that is restarted must find its own again, and not another test's server on it.
 pub fn free_port() -> u16 {
-    static LAST: AtomicU16 = AtomicU16::new(0);
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
     loop {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
         let port = listener.local_addr().expect("its address").port();
-        if LAST.swap(port, Ordering::Relaxed) != port {
+        if GIVEN.lock().expect("no test panics in here").insert(port) {
             return port;
         }
     }
@@ -124,6 +126,8 @@ impl Server {
 
     /// Starts the process and waits until it answers.
     pub fn launch(&mut self) {
+        // Some other connection may have its end there for a moment.
+        wait_for("the port to be free", || TcpListener::bind(("127.0.0.1", self.port)).ok());
         self.spawn();
         self.wait_until_it_answers();
     }
