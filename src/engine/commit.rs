@@ -36,6 +36,10 @@ const LOSS_MAX: Duration = Duration::from_secs(1);
 /// Under [`SyncPolicy::EverySec`]: a sync begins once the oldest write not on its way to the disk is
 /// as old. What is left of [`LOSS_MAX`] is the disk's.
 const SYNC_AFTER: Duration = Duration::from_millis(500);
+/// Unsynced bytes with which a segment may end: their sync holds commits up.
+const ENDING_LEN_MAX: u64 = 256 * 1024;
+/// Syncs made beforehand to come down to [`ENDING_LEN_MAX`], when writes come as fast as the disk.
+const SYNCS_AHEAD_MAX: u32 = 4;
 /// How long to wait between attempts to open a new segment after a failure.
 const MEND_INTERVAL: Duration = Duration::from_millis(200);
 
@@ -85,8 +89,12 @@ pub struct Committer {
     syncing_since_us: Option<u64>,
     /// When the oldest write that no sync has been begun for was made.
     unsynced_since_us: Option<u64>,
+    /// Syncs begun so that the segment can end.
+    syncs_ahead: u32,
     policy: SyncPolicy,
     inline: InlineSync,
+    /// Something else writes to the same disk: a sync may take long.
+    disk_is_shared: bool,
     sync_average: Duration,
     failure: Option<Failure>,
     mending: bool,
@@ -204,8 +212,10 @@ impl Committer {
             sync_thread: Worker::spawn("log-sync", wake, SyncTask::run),
             syncing_since_us: None,
             unsynced_since_us: None,
+            syncs_ahead: 0,
             policy,
             inline,
+            disk_is_shared: false,
             sync_average: Duration::ZERO,
             failure: None,
             mending: false,
@@ -275,6 +285,29 @@ impl Committer {
     /// Changes where commits under [`SyncPolicy::Always`] are done.
     pub fn set_inline(&mut self, inline: InlineSync) {
         self.inline = inline;
+    }
+
+    /// Says whether something else is written to the same disk, so that syncs may take long.
+    pub fn share_disk(&mut self, shared: bool) {
+        self.disk_is_shared = shared;
+    }
+
+    /// Whether the segment can end without holding commits up for long: what of it is not durable is
+    /// little, or does not get less. If not, a sync beside the commits is begun, or under way.
+    pub fn may_end_segment(&mut self) -> bool {
+        if self.policy == SyncPolicy::Always || self.failure.is_some() {
+            return true;
+        }
+        let Some(writer) = &self.writer else { return false };
+        if writer.unsynced_len() <= ENDING_LEN_MAX || self.syncs_ahead >= SYNCS_AHEAD_MAX {
+            self.syncs_ahead = 0;
+            return true;
+        }
+        if self.syncing_since_us.is_none() {
+            self.syncs_ahead += 1;
+            self.begin_sync();
+        }
+        false
     }
 
     /// Appends whole commands to the head. Local ones are kept here and never shipped.
@@ -424,7 +457,9 @@ impl Committer {
         match self.inline {
             InlineSync::Yes => true,
             InlineSync::No => false,
-            InlineSync::Auto => !others_wait && self.sync_average < INLINE_SYNC_MAX,
+            InlineSync::Auto => {
+                !others_wait && !self.disk_is_shared && self.sync_average < INLINE_SYNC_MAX
+            }
         }
     }
 
@@ -445,9 +480,11 @@ impl Committer {
     /// Has the log thread end a full segment; whether it is full. That takes several syncs, and who
     /// reads should not wait for them.
     fn rotate_if_full(&mut self) -> bool {
-        let Some(writer) = self.writer.take_if(|writer| writer.needs_rotation()) else {
+        let is_full = self.writer.as_ref().is_some_and(|writer| writer.needs_rotation());
+        if !is_full || !self.may_end_segment() {
             return false;
-        };
+        }
+        let Some(writer) = self.writer.take() else { return false };
         self.log_thread.give(Job { writer, work: Work::Rotate });
         true
     }
@@ -556,10 +593,15 @@ impl Committer {
         {
             return;
         }
+        self.begin_sync();
+    }
+
+    /// Has what is written and not durable synced beside the commits.
+    fn begin_sync(&mut self) {
         let Some(writer) = &self.writer else { return };
-        self.unsynced_since_us = None;
+        let since_us = self.unsynced_since_us.take();
         if let Some(task) = writer.sync_task() {
-            self.syncing_since_us = Some(since_us);
+            self.syncing_since_us = since_us.or_else(|| Some(self.clock.monotonic_us()));
             self.sync_thread.give(task);
         }
     }

@@ -12,16 +12,26 @@ use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::time::{Duration, Instant};
 
 use super::apply::ApplyError;
+use super::commit::Committer;
 use super::executor::Engine;
 use crate::base::Offset;
-use crate::log::{LogError, LogMode, SegmentInfo};
-use crate::rdb::{Header, Progress, RdbError, SnapshotFile, StreamPosition, Written, background};
+use crate::log::{LogError, LogMode, SegmentInfo, SyncPolicy};
+use crate::rdb::background::{self, Writing};
+use crate::rdb::{
+    BLOCK_LEN_TARGET, Header, Progress, RdbError, SYNC_LEN, SnapshotFile, StreamPosition, Written,
+};
 use crate::storage::{Storage, crashsafe};
 
 /// How long a snapshot that everybody waits for sleeps between looks at the disk's work.
 const WAIT_STEP: Duration = Duration::from_millis(1);
 /// Entries looked at between two looks at the clock.
 const STEP_ENTRIES: usize = 64;
+/// Bytes between two syncs of the file while commits wait for syncs of their own.
+const SYNC_LEN_COMMITS_WAIT: u64 = 256 * 1024;
+/// Blocks on their way to the disk take no more than this part of the data's memory, or the least.
+const MEMORY_SHARE: usize = 50;
+const BLOCKS_MIN: usize = 4;
+const BLOCKS_MAX: usize = 64;
 
 /// Why there is no new snapshot. The old one is as good as it was.
 #[derive(Debug, thiserror::Error)]
@@ -87,11 +97,17 @@ pub struct Snapshot {
     pub took_s: f64,
 }
 
-/// A snapshot being taken.
+/// A snapshot being taken, or about to be.
 pub struct SnapshotTask {
     plan: SnapshotPlan,
-    offset: Offset,
     started: Instant,
+    /// `None` until the log can be cut without holding commits up.
+    taking: Option<Taking>,
+}
+
+/// What is known of a snapshot from its cut on.
+struct Taking {
+    offset: Offset,
     /// Changes before the cut: what the snapshot will make good.
     dirty_at_cut: u64,
     walking: bool,
@@ -105,7 +121,7 @@ pub struct SnapshotTask {
 
 impl std::fmt::Debug for SnapshotTask {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SnapshotTask").field("offset", &self.offset).finish_non_exhaustive()
+        f.debug_struct("SnapshotTask").field("offset", &self.offset()).finish_non_exhaustive()
     }
 }
 
@@ -115,23 +131,28 @@ impl SnapshotTask {
         self.started
     }
 
-    fn is_behind(&self) -> bool {
-        self.file.as_ref().is_some_and(background::SnapshotTask::is_behind)
-    }
-
     /// Entries encoded so far, while the file is being written.
     pub fn keys_done(&self) -> u64 {
-        self.file.as_ref().map_or(self.keys_total as u64, background::SnapshotTask::entries)
+        self.taking.as_ref().map_or(0, |taking| {
+            let total = taking.keys_total as u64;
+            taking.file.as_ref().map_or(total, background::SnapshotTask::entries)
+        })
     }
 
-    /// The offset of its cut.
-    pub fn offset(&self) -> Offset {
-        self.offset
+    /// The offset of its cut, once it is made.
+    pub fn offset(&self) -> Option<Offset> {
+        self.taking.as_ref().map(|taking| taking.offset)
     }
 
     /// Keys there were at the cut.
     pub fn keys_total(&self) -> usize {
-        self.keys_total
+        self.taking.as_ref().map_or(0, |taking| taking.keys_total)
+    }
+}
+
+impl Taking {
+    fn is_behind(&self) -> bool {
+        self.file.as_ref().is_some_and(background::SnapshotTask::is_behind)
     }
 }
 
@@ -141,7 +162,8 @@ impl Engine {
         self.snapshot.as_ref()
     }
 
-    /// Cuts here and begins a snapshot; [`step_snapshot`](Self::step_snapshot) carries it on.
+    /// Begins a snapshot; [`step_snapshot`](Self::step_snapshot) carries it on. Its cut is here, or in a
+    /// moment: once what the log has not synced is little enough not to hold commits up.
     ///
     /// # Errors
     /// One is being taken already, or the file cannot be made.
@@ -149,28 +171,49 @@ impl Engine {
         if self.snapshot.is_some() || self.keyspace.is_walking() {
             return Err(SnapshotError::Busy);
         }
+        let taking = if self.may_cut(&plan) { Some(self.cut_snapshot(&plan)?) } else { None };
+        self.snapshot = Some(SnapshotTask { plan, started: Instant::now(), taking });
+        Ok(())
+    }
+
+    fn may_cut(&mut self, plan: &SnapshotPlan) -> bool {
+        !plan.under_log || self.log.as_mut().is_none_or(Committer::may_end_segment)
+    }
+
+    fn cut_snapshot(&mut self, plan: &SnapshotPlan) -> Result<Taking, SnapshotError> {
         // What is in the log and not yet in memory would be in neither snapshot nor replay.
         self.apply_all_stored()?;
         let offset = self.offset();
         let header = self.snapshot_header(offset, plan.under_log);
         let storage = Arc::clone(&plan.storage);
-        let (sink, file) = background::start(storage, &plan.temporary, header, plan.compress)
+        let (sink, file) = background::start(storage, &plan.temporary, header, self.writing(plan))
             .map_err(|source| SnapshotError::File { path: plan.temporary.clone(), source })?;
         let keys_total = self.keyspace.len();
         self.keyspace.begin_walk(Box::new(sink)).map_err(|_| SnapshotError::Busy)?;
-        self.snapshot = Some(SnapshotTask {
+        if let Some(log) = &mut self.log {
+            log.share_disk(true);
+        }
+        Ok(Taking {
             cut: if plan.under_log { self.cut_log() } else { None },
-            plan,
             offset,
-            started: Instant::now(),
             dirty_at_cut: self.dirty,
             walking: true,
             keys_total,
             file: Some(file),
             written: None,
             placed: None,
-        });
-        Ok(())
+        })
+    }
+
+    fn writing(&self, plan: &SnapshotPlan) -> Writing {
+        let policy = self.log.as_ref().map(Committer::policy);
+        let commits_wait = self.has_durable_log() && policy == Some(SyncPolicy::Always);
+        let blocks = self.keyspace.memory_bytes() / MEMORY_SHARE / BLOCK_LEN_TARGET;
+        Writing {
+            compress: plan.compress,
+            sync_len: if commits_wait { SYNC_LEN_COMMITS_WAIT } else { SYNC_LEN },
+            blocks_max: blocks.clamp(BLOCKS_MIN, BLOCKS_MAX),
+        }
     }
 
     fn snapshot_header(&self, offset: Offset, under_log: bool) -> Header {
@@ -201,10 +244,25 @@ impl Engine {
 
     /// Goes on with the snapshot for about `budget_us` microseconds. `None` while it is not done.
     pub fn step_snapshot(&mut self, budget_us: u64) -> Option<Result<Snapshot, SnapshotError>> {
-        let task = self.snapshot.as_mut()?;
+        let task = self.snapshot.as_ref()?;
+        if task.taking.is_none() {
+            let plan = task.plan.clone();
+            if !self.may_cut(&plan) {
+                return None;
+            }
+            let cut = self.cut_snapshot(&plan);
+            match cut {
+                Ok(taking) => self.snapshot.as_mut()?.taking = Some(taking),
+                Err(error) => {
+                    self.cancel_snapshot();
+                    return Some(Err(error));
+                }
+            }
+        }
+        let taking = self.snapshot.as_mut()?.taking.as_mut()?;
         let until = self.clock.monotonic_us() + budget_us;
-        while task.walking && !task.is_behind() {
-            task.walking = !self.keyspace.walk_step(STEP_ENTRIES);
+        while taking.walking && !taking.is_behind() {
+            taking.walking = !self.keyspace.walk_step(STEP_ENTRIES);
             if self.clock.monotonic_us() >= until {
                 break;
             }
@@ -214,46 +272,55 @@ impl Engine {
             Ok(Some(snapshot)) => Ok(snapshot),
             Err(error) => Err(error),
         };
-        let task = self.snapshot.take()?;
-        if result.is_ok() {
-            self.dirty = self.dirty.saturating_sub(task.dirty_at_cut);
-        } else {
-            self.keyspace.cancel_walk();
-            // A leftover is removed at the next start as well.
-            let _ = task.plan.storage.remove(&task.plan.temporary);
+        match &result {
+            Ok(_) => {
+                let taking = self.end_snapshot().and_then(|task| task.taking)?;
+                self.dirty = self.dirty.saturating_sub(taking.dirty_at_cut);
+            }
+            Err(_) => self.cancel_snapshot(),
         }
         Some(result)
     }
 
+    fn end_snapshot(&mut self) -> Option<SnapshotTask> {
+        if let Some(log) = &mut self.log {
+            log.share_disk(false);
+        }
+        self.snapshot.take()
+    }
+
     /// Whether only the disk is waited for: the next step has nothing to do yet.
     pub fn snapshot_is_waiting(&self) -> bool {
-        self.snapshot.as_ref().is_none_or(|task| !task.walking || task.is_behind())
+        let taking = self.snapshot.as_ref().and_then(|task| task.taking.as_ref());
+        taking.is_none_or(|taking| !taking.walking || taking.is_behind())
     }
 
     fn collect_snapshot(&mut self) -> Result<Option<Snapshot>, SnapshotError> {
-        let Some(task) = &mut self.snapshot else { return Err(SnapshotError::Cancelled) };
-        if task.walking {
+        let Some(SnapshotTask { plan, started, taking: Some(taking) }) = &mut self.snapshot else {
+            return Err(SnapshotError::Cancelled);
+        };
+        if taking.walking {
             return Ok(None);
         }
-        if let Some(file) = task.file.take_if(|file| file.is_finished()) {
-            let path = &task.plan.temporary;
-            task.written = Some(
+        if let Some(file) = taking.file.take_if(|file| file.is_finished()) {
+            let path = &plan.temporary;
+            taking.written = Some(
                 file.finish()
                     .map_err(|source| SnapshotError::File { path: path.clone(), source })?,
             );
         }
-        let Some(written) = task.written else { return Ok(None) };
-        let Some(placed) = &task.placed else {
-            let cut = match task.cut.as_ref().map(Receiver::try_recv) {
+        let Some(written) = taking.written else { return Ok(None) };
+        let Some(placed) = &taking.placed else {
+            let cut = match taking.cut.as_ref().map(Receiver::try_recv) {
                 None => None,
                 Some(Ok(cut)) => Some(cut),
                 Some(Err(TryRecvError::Empty)) => return Ok(None),
                 Some(Err(TryRecvError::Disconnected)) => return Err(SnapshotError::NotCut),
             };
-            let plan = task.plan.clone();
+            let plan = plan.clone();
             let placed = self.place_snapshot(plan, cut)?;
-            if let Some(task) = &mut self.snapshot {
-                task.placed = Some(placed);
+            if let Some(taking) = self.snapshot.as_mut().and_then(|task| task.taking.as_mut()) {
+                taking.placed = Some(placed);
             }
             return Ok(None);
         };
@@ -262,8 +329,8 @@ impl Engine {
             Err(TryRecvError::Empty) => return Ok(None),
             Err(TryRecvError::Disconnected) => return Err(SnapshotError::NotCut),
         };
-        let took_s = task.started.elapsed().as_secs_f64();
-        Ok(Some(Snapshot { path, offset: task.offset, written, took_s }))
+        let took_s = started.elapsed().as_secs_f64();
+        Ok(Some(Snapshot { path, offset: taking.offset, written, took_s }))
     }
 
     /// Has the log's thread put the file in its place.
@@ -292,7 +359,7 @@ impl Engine {
 
     /// Gives the snapshot up.
     pub fn cancel_snapshot(&mut self) {
-        if let Some(task) = self.snapshot.take() {
+        if let Some(task) = self.end_snapshot() {
             self.keyspace.cancel_walk();
             // A leftover is removed at the next start as well.
             let _ = task.plan.storage.remove(&task.plan.temporary);
@@ -304,6 +371,10 @@ impl Engine {
     /// # Errors
     /// As [`begin_snapshot`](Self::begin_snapshot) and [`step_snapshot`](Self::step_snapshot).
     pub fn snapshot_now(&mut self, plan: SnapshotPlan) -> Result<Snapshot, SnapshotError> {
+        if let Some(log) = &mut self.log {
+            // So that the cut is here. A log that cannot be synced fails it.
+            let _ = log.settle();
+        }
         self.begin_snapshot(plan)?;
         loop {
             if let Some(result) = self.step_snapshot(u64::from(u32::MAX)) {

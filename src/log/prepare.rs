@@ -1,5 +1,6 @@
-//! Makes the next segment ready ahead of use, so that a sync waits for no file-system metadata, and
-//! cuts the filler off segments that have ended, which takes the file system as long.
+//! Makes the next segment ready ahead of use, so that a sync waits for no file-system metadata; cuts the
+//! filler off segments that have ended and gives back the room of files that were removed. All of it is
+//! done in small pieces, so that a commit that comes meanwhile waits for one of them at most.
 //!
 //! Writing over bytes a file already has is what makes a sync cheap. The file to come is filled in
 //! the background, synced, and handed to the writer whole; a file in use is never touched here.
@@ -7,14 +8,21 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
+use super::retention::Removed;
 use super::writer::SegmentFile;
 use super::{Layout, LogError, filler};
 use crate::storage::{File, OpenMode, Storage};
 
 /// Bytes of filler between two syncs: a commit that comes meanwhile waits for these at most, and not
 /// for the whole file.
-const SYNC_LEN: u64 = 1024 * 1024;
+const SYNC_LEN: u64 = 256 * 1024;
+/// Bytes cut off a file at a time, for the same reason: a disk may take a millisecond for each of these
+/// to discard their blocks.
+const CUT_LEN: u64 = 1024 * 1024;
+/// Between two such cuts.
+const CUT_PAUSE: Duration = Duration::from_millis(1);
 
 /// A file full of filler, synced, under a temporary name.
 #[derive(Debug)]
@@ -35,6 +43,7 @@ pub(super) struct Ended {
 #[derive(Debug, Default)]
 struct State {
     ended: Vec<Ended>,
+    removed: Removed,
     wanted_len: Option<u64>,
     making: bool,
     ready: Option<Prepared>,
@@ -80,11 +89,22 @@ impl Preparer {
         Ok(PreparerThread { preparer: self.clone(), thread: Some(thread) })
     }
 
-    /// Trims the segments that have ended and fills the file asked for, if one was; for the thread, and
-    /// for tests without one.
+    /// Gives back what was removed, trims the segments that have ended and fills the file asked for, if one
+    /// was; for the thread, and for tests without one.
     pub fn step(&self) -> Result<(), LogError> {
-        for ended in std::mem::take(&mut self.locked().ended) {
-            if let Err(error) = ended.file.trim(ended.len) {
+        // The lock is not held meanwhile: commits ask for it.
+        let (removed, trimmed) = {
+            let mut state = self.locked();
+            (std::mem::take(&mut state.removed), std::mem::take(&mut state.ended))
+        };
+        for file in removed {
+            if let Err(error) = give_back(&*file) {
+                // The room is free once the file is closed.
+                tracing::warn!(%error, "cannot cut a file that was removed");
+            }
+        }
+        for ended in trimmed {
+            if let Err(error) = trim(&ended) {
                 // It only takes room: whoever reads the segment passes over filler.
                 let path = ended.path.display();
                 tracing::warn!(%path, %error, "cannot cut the filler off a segment that has ended");
@@ -129,6 +149,14 @@ impl Preparer {
         self.state.1.notify_one();
     }
 
+    /// Has the room of files that were removed given back, some time.
+    pub(super) fn give_back(&self, removed: Removed) {
+        if !removed.is_empty() {
+            self.locked().removed.extend(removed);
+            self.state.1.notify_one();
+        }
+    }
+
     /// Whether a file is ready.
     pub(crate) fn is_ready(&self) -> bool {
         self.locked().ready.is_some()
@@ -162,7 +190,9 @@ impl Preparer {
 
     fn wait_for_work(&self) -> bool {
         let state = self.locked();
-        let idle = |s: &mut State| s.wanted_len.is_none() && s.ended.is_empty() && !s.stopped;
+        let idle = |s: &mut State| {
+            s.wanted_len.is_none() && s.ended.is_empty() && s.removed.is_empty() && !s.stopped
+        };
         let state = self.state.1.wait_while(state, idle).unwrap_or_else(PoisonError::into_inner);
         !state.stopped || !state.ended.is_empty()
     }
@@ -171,6 +201,30 @@ impl Preparer {
         // Every change of the state is one assignment, so a panic elsewhere leaves it whole.
         self.state.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn trim(ended: &Ended) -> std::io::Result<()> {
+    cut_down(ended.file.len()?, ended.len, |len| ended.file.shorten(len))?;
+    ended.file.trim(ended.len)
+}
+
+/// Cuts a file that was removed down to nothing, unless somebody still reads it.
+fn give_back(file: &dyn File) -> std::io::Result<()> {
+    if file.is_forgotten()? { cut_down(file.len()?, 0, |len| file.set_len(len)) } else { Ok(()) }
+}
+
+/// Comes near to `end` from `len` in small pieces.
+fn cut_down(
+    mut len: u64,
+    end: u64,
+    cut: impl Fn(u64) -> std::io::Result<()>,
+) -> std::io::Result<()> {
+    while len > end + CUT_LEN {
+        len -= CUT_LEN;
+        cut(len)?;
+        std::thread::sleep(CUT_PAUSE);
+    }
+    Ok(())
 }
 
 impl Drop for PreparerThread {
@@ -186,6 +240,9 @@ impl Drop for PreparerThread {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+    use std::sync::mpsc::{Receiver, Sender, channel};
+
     use super::*;
     use crate::storage::{SimDisk, read_file};
 
@@ -219,6 +276,58 @@ mod tests {
         assert!(preparer.step().unwrap_err().is_disk_full());
         assert!(!preparer.is_ready());
         assert!(disk.list(Layout::new("data").append_dir()).unwrap().is_empty());
+    }
+
+    /// A file whose cutting takes until the test has had its answer.
+    #[derive(Debug)]
+    struct Slow {
+        cutting: Sender<&'static str>,
+        answered: Mutex<Receiver<()>>,
+    }
+
+    impl File for Slow {
+        fn read_at(&self, _: &mut [u8], _: u64) -> io::Result<usize> {
+            Ok(0)
+        }
+
+        fn write_at(&self, bytes: &[u8], _: u64) -> io::Result<usize> {
+            Ok(bytes.len())
+        }
+
+        fn sync_data(&self) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn sync_all(&self) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn set_len(&self, _: u64) -> io::Result<()> {
+            self.cutting.send("begun").unwrap();
+            let answered = self.answered.lock().unwrap().recv_timeout(Duration::from_secs(10));
+            self.cutting.send(answered.map_or("too late", |()| "in time")).unwrap();
+            Ok(())
+        }
+
+        fn len(&self) -> io::Result<u64> {
+            Ok(10)
+        }
+    }
+
+    #[test]
+    fn commits_do_not_wait_for_a_segment_to_be_trimmed() {
+        let disk = SimDisk::new(1);
+        let preparer = preparer(&disk);
+        let ((cutting, cuts), (answer, answered)) = (channel(), channel());
+        let slow = Slow { cutting, answered: Mutex::new(answered) };
+        let file = SegmentFile::new(Arc::new(slow));
+        preparer.trim(Ended { file, path: PathBuf::from("ended"), len: 5 });
+        let _thread = preparer.spawn().unwrap();
+        assert_eq!(cuts.recv(), Ok("begun"));
+        preparer.want(filler::BLOCK_LEN as u64);
+        assert!(!preparer.is_ready());
+        answer.send(()).unwrap();
+        assert_eq!(cuts.recv(), Ok("in time"));
     }
 
     #[test]

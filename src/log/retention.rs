@@ -1,11 +1,23 @@
 //! What becomes of files no manifest names any more: archived, kept a while, removed.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::manifest::Manifest;
 use super::segment::{MAGIC, ParsedHeader, SEGMENT_HEADER_LEN_MAX, SegmentHeader, SegmentInfo};
 use super::{FileKind, Layout, LogError, LogOptions, filler};
-use crate::storage::{Entry, OpenMode, Storage, crashsafe};
+use crate::storage::{Entry, File, OpenMode, Storage, crashsafe};
+
+/// Files that were removed and are still open. The file system takes their room back when they are
+/// closed; for a large one that can keep the disk busy for tens of milliseconds, see
+/// [`Preparer`](super::prepare::Preparer).
+pub(crate) type Removed = Vec<Arc<dyn File>>;
+
+fn remove(storage: &dyn Storage, path: &Path, removed: &mut Removed) -> std::io::Result<()> {
+    // One that cannot be opened is removed all the same, and at once.
+    removed.extend(storage.open(path, OpenMode::Write).ok());
+    storage.remove(path)
+}
 
 /// Makes `dump.rdb` a second name of the snapshot, and durable with it every earlier change of names in
 /// the data directory.
@@ -39,6 +51,7 @@ pub(crate) fn retire(
     layout: &Layout,
     options: &LogOptions,
     manifest: &Manifest,
+    removed: &mut Removed,
 ) -> Result<(), LogError> {
     let dir = layout.append_dir();
     let archive = layout.archive_dir();
@@ -76,7 +89,7 @@ pub(crate) fn retire(
         changed = true;
         match target {
             Some(to) => storage.rename(&path, &to),
-            None => storage.remove(&path),
+            None => remove(storage, &path, removed),
         }
         .map_err(LogError::io("put away", &path))?;
     }
@@ -172,6 +185,7 @@ pub(crate) fn prune(
     layout: &Layout,
     options: &LogOptions,
     now_ms: u64,
+    removed: &mut Removed,
 ) -> Result<(), LogError> {
     let dir = layout.archive_dir();
     let entries = storage.list(dir).map_err(LogError::io("list", dir))?;
@@ -215,7 +229,7 @@ pub(crate) fn prune(
     }
     for entry in doomed {
         let path = dir.join(&entry.name);
-        storage.remove(&path).map_err(LogError::io("remove", &path))?;
+        remove(storage, &path, removed).map_err(LogError::io("remove", &path))?;
     }
     storage.sync_dir(dir).map_err(LogError::io("sync", dir))
 }

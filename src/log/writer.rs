@@ -120,7 +120,7 @@ pub(super) struct SegmentFile {
 }
 
 impl SegmentFile {
-    fn new(file: Arc<dyn File>) -> Arc<Self> {
+    pub(super) fn new(file: Arc<dyn File>) -> Arc<Self> {
         let (file, syncing) = (Latched::new(file), Mutex::new(()));
         Arc::new(Self { file, syncing, distrusted: AtomicBool::new(false) })
     }
@@ -131,6 +131,16 @@ impl SegmentFile {
         self.noting_failure(self.file.sync_data())
     }
 
+    pub(super) fn len(&self) -> std::io::Result<u64> {
+        self.file.len()
+    }
+
+    /// Cuts the file; that need not be durable yet.
+    pub(super) fn shorten(&self, len: u64) -> std::io::Result<()> {
+        self.file.set_len(len)
+    }
+
+    /// Cuts the file to `len`, durably.
     pub(super) fn trim(&self, len: u64) -> std::io::Result<()> {
         let _one_at_a_time = self.syncing.lock().unwrap_or_else(PoisonError::into_inner);
         if self.file.len()? != len {
@@ -222,9 +232,17 @@ impl Writer {
         Ok(self.durable)
     }
 
+    /// Bytes written that are not durable yet, though they should be some day.
+    pub fn unsynced_len(&self) -> u64 {
+        match self.files.mode {
+            LogMode::Durable => self.active.position - self.active.synced_len,
+            LogMode::Backlog => 0,
+        }
+    }
+
     /// Whether something written is not durable yet, though it should be some day.
     pub fn has_unsynced(&self) -> bool {
-        self.files.mode == LogMode::Durable && self.active.synced_len < self.active.position
+        self.unsynced_len() > 0
     }
 
     /// A sync for another thread to run, or `None` when everything written is durable.

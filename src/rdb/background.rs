@@ -19,14 +19,29 @@ use super::block::BlockBuilder;
 use super::error::RdbError;
 use super::header::{DatabaseSize, Header};
 use super::snapshot::{Progress, SnapshotFile};
-use super::writer::{SnapshotWriter, Written};
+use super::writer::{SYNC_LEN, SnapshotWriter, Written};
 use crate::keyspace::{Entry, WalkSink};
 use crate::storage::{File, OpenMode, Storage};
 
-/// Blocks that may wait for the thread.
-const QUEUE_LEN: usize = 4;
-/// With this many waiting, the walk should pause.
+/// With this many blocks waiting for the thread, the walk should pause.
 const BEHIND_LEN: usize = 2;
+
+/// How a snapshot is written.
+#[derive(Clone, Copy, Debug)]
+pub struct Writing {
+    /// Whether strings are compressed.
+    pub compress: bool,
+    /// Bytes between two syncs of the file.
+    pub sync_len: u64,
+    /// Blocks that may wait for the thread; whoever changes entries then waits with them.
+    pub blocks_max: usize,
+}
+
+impl Default for Writing {
+    fn default() -> Self {
+        Self { compress: true, sync_len: SYNC_LEN, blocks_max: 4 }
+    }
+}
 
 enum Message {
     Header(Box<Header>),
@@ -70,7 +85,7 @@ pub fn start(
     storage: Arc<dyn Storage>,
     path: &Path,
     mut header: Header,
-    compress: bool,
+    writing: Writing,
 ) -> Result<(SnapshotSink, SnapshotTask), RdbError> {
     header.databases.clear();
     match storage.remove(path) {
@@ -79,13 +94,13 @@ pub fn start(
     }
     let file = storage.open(path, OpenMode::CreateNew)?;
     let shared = Arc::new(Shared::default());
-    let (sender, receiver) = sync_channel(QUEUE_LEN);
+    let (sender, receiver) = sync_channel(writing.blocks_max.max(BEHIND_LEN));
     let (spare_sender, spare) = channel();
     let worker = Worker {
         storage,
         path: path.to_path_buf(),
         file,
-        compress,
+        writing,
         receiver,
         spare: spare_sender,
         shared: Arc::clone(&shared),
@@ -188,7 +203,7 @@ struct Worker {
     storage: Arc<dyn Storage>,
     path: PathBuf,
     file: Arc<dyn File>,
-    compress: bool,
+    writing: Writing,
     receiver: Receiver<Message>,
     spare: Sender<BlockBuilder>,
     shared: Arc<Shared>,
@@ -211,7 +226,9 @@ impl Worker {
         let Ok(Message::Header(header)) = self.receiver.recv() else {
             return Err(RdbError::Stopped);
         };
-        let mut writer = SnapshotWriter::begin(Arc::clone(&self.file), &header, self.compress)?;
+        let Writing { compress, sync_len, .. } = self.writing;
+        let mut writer = SnapshotWriter::begin(Arc::clone(&self.file), &header, compress)?;
+        writer.sync_every(sync_len);
         drop(header);
         loop {
             match self.receiver.recv() {

@@ -20,13 +20,13 @@ pub mod reader;
 pub mod snapshot;
 pub mod writer;
 
-pub use block::BlockBuilder;
+pub use block::{BLOCK_LEN_TARGET, BlockBuilder};
 pub use cursor::RdbString;
 pub use error::RdbError;
 pub use fill::{Filled, fill};
 pub use header::{DatabaseSize, Header, StreamPosition};
 pub use snapshot::{Contents, LoadedEntry, Progress, SnapshotFile};
-pub use writer::{SnapshotWriter, Written, empty_snapshot};
+pub use writer::{SYNC_LEN, SnapshotWriter, Written, empty_snapshot};
 
 /// The RDB version written: that of Redis 7.0, so that it and everything newer can load it.
 pub const VERSION_WRITTEN: u32 = 10;

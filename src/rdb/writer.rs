@@ -12,9 +12,8 @@ use super::lzf::Compressor;
 use super::reader::{OPCODE_END, Piece, Reader, push_magic};
 use crate::storage::File;
 
-/// The file is synced each time this many bytes have been written, so that the last sync is short
-/// and does not make those of the log wait.
-const SYNC_LEN: u64 = 1024 * 1024;
+/// Bytes written between two syncs, unless told otherwise: the last sync is to be a short one.
+pub const SYNC_LEN: u64 = 4 * 1024 * 1024;
 
 /// What was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +33,7 @@ pub struct Written {
 pub struct SnapshotWriter {
     file: Arc<dyn File>,
     written: Written,
+    sync_len: u64,
     synced_len: u64,
     crc: Crc64,
     compression: Option<Compression>,
@@ -63,6 +63,7 @@ impl SnapshotWriter {
         let mut writer = Self {
             file,
             written: Written { len: 0, blocks: 0, entries: 0, crc64: 0 },
+            sync_len: SYNC_LEN,
             synced_len: 0,
             crc: Crc64::new(),
             compression: compress
@@ -72,6 +73,12 @@ impl SnapshotWriter {
         header.push(&mut bytes);
         writer.write(&bytes)?;
         Ok(writer)
+    }
+
+    /// Has the file synced each time `len` bytes have been written, so that other syncs of the same disk
+    /// wait for no more than these.
+    pub fn sync_every(&mut self, len: u64) {
+        self.sync_len = len.max(1);
     }
 
     /// Writes a block; one without entries is left out.
@@ -107,12 +114,14 @@ impl SnapshotWriter {
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), RdbError> {
-        self.file.write_all_at(bytes, self.written.len)?;
         self.crc.update(bytes);
-        self.written.len += bytes.len() as u64;
-        if self.written.len - self.synced_len >= SYNC_LEN {
-            self.file.sync_data()?;
-            self.synced_len = self.written.len;
+        for piece in bytes.chunks(usize::try_from(self.sync_len).unwrap_or(usize::MAX)) {
+            self.file.write_all_at(piece, self.written.len)?;
+            self.written.len += piece.len() as u64;
+            if self.written.len - self.synced_len >= self.sync_len {
+                self.file.sync_data()?;
+                self.synced_len = self.written.len;
+            }
         }
         Ok(())
     }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use rustix::fs::FlockOperation;
 
+use super::lease;
 use super::map::MappedFile;
 use super::{Entry, File, Lock, Mapping, OpenMode, Storage};
 
@@ -64,6 +65,10 @@ impl File for RealFile {
 
     fn len(&self) -> io::Result<u64> {
         Ok(self.0.metadata()?.len())
+    }
+
+    fn is_forgotten(&self) -> io::Result<bool> {
+        lease::is_forgotten(&self.0)
     }
 }
 

@@ -6,6 +6,7 @@
 pub mod crashsafe;
 pub mod disk;
 pub mod latch;
+mod lease;
 mod map;
 pub mod sim;
 
@@ -56,6 +57,12 @@ pub trait File: Send + Sync + Debug {
     fn set_len(&self, len: u64) -> io::Result<()>;
     /// Length in bytes.
     fn len(&self) -> io::Result<u64>;
+
+    /// Whether nothing but this handle is left of the file: no name, and nobody else has it open or
+    /// mapped. Where that cannot be known the answer is no.
+    fn is_forgotten(&self) -> io::Result<bool> {
+        Ok(false)
+    }
 
     /// Whether the file holds no bytes.
     fn is_empty(&self) -> io::Result<bool> {

@@ -11,7 +11,11 @@ use vellum::keyspace::{Keyspace, NewValue, ValueRef};
 use vellum::rdb::digest::Digest;
 use vellum::rdb::dump::{push_payload, read_payload};
 use vellum::rdb::lzf::Compressor;
-use vellum::rdb::{Header, Progress, SnapshotFile, StreamPosition, background, fill};
+use vellum::rdb::{
+    Header, Progress, SnapshotFile, StreamPosition,
+    background::{self, Writing},
+    fill,
+};
 use vellum::storage::{RealDisk, Storage};
 
 use crate::redis_server::{Answer, RedisServer};
@@ -55,7 +59,8 @@ fn save(keyspace: &mut Keyspace, path: &Path, compress: bool) {
         aof_base: true,
         ..Header::default()
     };
-    let (sink, task) = background::start(disk, path, header, compress).unwrap();
+    let (sink, task) =
+        background::start(disk, path, header, Writing { compress, ..Writing::default() }).unwrap();
     keyspace.begin_walk(Box::new(sink)).unwrap();
     while !keyspace.walk_step(100) {}
     task.finish().unwrap();

@@ -38,6 +38,7 @@ const UNSAFE_FILES: &[&str] = &[
     "src/base/alloc.rs",
     "src/keyspace/entry.rs",
     "src/keyspace/prefetch.rs",
+    "src/storage/lease.rs",
     "src/storage/map.rs",
 ];
 

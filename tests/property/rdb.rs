@@ -14,7 +14,8 @@ use vellum::rdb::dump::{push_payload, read_payload};
 use vellum::rdb::lzf::{self, Compressor};
 use vellum::rdb::{
     BlockBuilder, Contents, DatabaseSize, Header, LoadedEntry, Progress, RdbError, SnapshotFile,
-    SnapshotWriter, StreamPosition, Written, background,
+    SnapshotWriter, StreamPosition, Written,
+    background::{self, Writing},
 };
 use vellum::storage::{OpenMode, SimDisk, Storage};
 
@@ -235,7 +236,8 @@ fn a_walk_given_up_leaves_no_whole_file() {
     let mut keyspace = keyspace_of(&content);
     let disk: Arc<dyn Storage> = Arc::new(SimDisk::new(1));
     let path = Path::new("/temp.rdb");
-    let (sink, task) = background::start(Arc::clone(&disk), path, header(), true).unwrap();
+    let (sink, task) =
+        background::start(Arc::clone(&disk), path, header(), Writing::default()).unwrap();
     keyspace.begin_walk(Box::new(sink)).unwrap();
     keyspace.walk_step(10);
     keyspace.cancel_walk();
@@ -269,7 +271,7 @@ proptest! {
         let at_cut = dump(&keyspace);
         let disk: Arc<dyn Storage> = Arc::new(SimDisk::new(seed));
         let path = Path::new("/temp.rdb");
-        let (sink, task) = background::start(Arc::clone(&disk), path, header(), true).unwrap();
+        let (sink, task) = background::start(Arc::clone(&disk), path, header(), Writing::default()).unwrap();
         keyspace.begin_walk(Box::new(sink)).unwrap();
         for (index, ((db, key), (value, expire_ms))) in changes.iter().enumerate() {
             let hash = keyspace.hash(key);

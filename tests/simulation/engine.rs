@@ -446,6 +446,46 @@ fn under_everysec_a_sync_that_hangs_holds_answers_back() {
     assert!(world.clients[0].waiting.is_empty());
 }
 
+/// A snapshot's cut ends a segment, and that syncs it: not while there is much to sync.
+#[test]
+fn a_snapshot_is_cut_when_the_log_need_not_wait_for_it() {
+    let mut machine = Machine::new(1);
+    machine.policy = SyncPolicy::EverySec;
+    machine.options.segment_len_max = 64 << 20;
+    let mut server = machine.start(1).unwrap();
+    let mut client = session(1);
+    let value = vec![b'v'; 1 << 20];
+    machine.disk.hold_syncs(true);
+    let mut answered = |server: &mut Server, value: &[u8]| {
+        let mut request = Vec::new();
+        push_command(&mut request, &[b"SET", key(0).as_bytes(), value]);
+        server.run(&mut client, &request);
+        server.commit();
+        server.send(&mut client) == b"+OK\r\n"
+    };
+    assert!(answered(&mut server, &value));
+    server.engine.begin_snapshot(machine.plan()).unwrap();
+    for _ in 0..10 {
+        assert!(server.engine.step_snapshot(100).is_none());
+        assert_eq!(server.engine.snapshot_task().unwrap().offset(), None);
+        assert!(answered(&mut server, b"meanwhile"), "the snapshot holds writes up");
+    }
+    machine.disk.hold_syncs(false);
+    let mut turns = 0..PATIENCE;
+    let snapshot = loop {
+        turns.next().expect("the snapshot ends");
+        server.commit();
+        if let Some(snapshot) = server.engine.step_snapshot(100) {
+            break snapshot.unwrap();
+        }
+        std::thread::yield_now();
+    };
+    assert_eq!(snapshot.offset, server.engine.offset());
+    drop(server);
+    machine.disk.kill();
+    assert_eq!(machine.start(2).unwrap().value(&key(0)).as_deref(), Some(&b"meanwhile"[..]));
+}
+
 /// What a writable replica writes itself comes behind what its master has sent, in memory as in the log.
 #[test]
 fn a_local_write_comes_behind_the_stream_that_is_stored() {

@@ -6,7 +6,11 @@ use std::sync::Arc;
 
 use vellum::keyspace::{Keyspace, ValueRef};
 use vellum::rdb::digest::Digest;
-use vellum::rdb::{Header, Progress, RdbError, SnapshotFile, Written, background, fill};
+use vellum::rdb::{
+    Header, Progress, RdbError, SnapshotFile, Written,
+    background::{self, Writing},
+    fill,
+};
 use vellum::storage::{SimDisk, Storage};
 
 const PATH: &str = "/temp.rdb";
@@ -27,7 +31,8 @@ fn filled_keyspace() -> Keyspace {
 
 fn snapshot(keyspace: &mut Keyspace, disk: &SimDisk) -> Result<Written, RdbError> {
     let storage: Arc<dyn Storage> = Arc::new(disk.clone());
-    let (sink, task) = background::start(storage, Path::new(PATH), Header::default(), true)?;
+    let (sink, task) =
+        background::start(storage, Path::new(PATH), Header::default(), Writing::default())?;
     keyspace.begin_walk(Box::new(sink)).unwrap();
     while !keyspace.walk_step(5) {}
     task.finish()

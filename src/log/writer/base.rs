@@ -85,7 +85,8 @@ impl Writer {
         let (active, info) = self.files.create_segment(head, now_ms)?;
         self.start_over(head);
         self.enter(active, info);
-        retention::prune(&*self.files.storage, &self.files.layout, &self.files.options, now_ms)
+        self.files
+            .prune(now_ms)
             .unwrap_or_else(|error| tracing::warn!(%error, "cannot tidy the archive"));
         Ok(())
     }
@@ -110,7 +111,7 @@ impl Writer {
 
     /// Removes archived segments the retention policy no longer keeps.
     pub fn prune(&mut self, now_ms: u64) -> Result<(), LogError> {
-        retention::prune(&*self.files.storage, &self.files.layout, &self.files.options, now_ms)?;
+        self.files.prune(now_ms)?;
         self.drop_lost_segments()
     }
 
@@ -173,22 +174,8 @@ impl Writer {
     /// the data set, so a failure is only reported.
     fn put_away(&mut self, base: &Path, now_ms: u64) {
         let result = retention::link_dump(&*self.files.storage, &self.files.layout, base)
-            .and_then(|()| {
-                retention::retire(
-                    &*self.files.storage,
-                    &self.files.layout,
-                    &self.files.options,
-                    &self.files.manifest,
-                )
-            })
-            .and_then(|()| {
-                retention::prune(
-                    &*self.files.storage,
-                    &self.files.layout,
-                    &self.files.options,
-                    now_ms,
-                )
-            })
+            .and_then(|()| self.files.retire())
+            .and_then(|()| self.files.prune(now_ms))
             .and_then(|()| self.drop_lost_segments());
         if let Err(error) = result {
             tracing::warn!(%error, "cannot put superseded files away");

@@ -9,7 +9,7 @@ use crate::log::prepare::Preparer;
 use crate::log::recovery::{BaseKind, Found, Recovery};
 use crate::log::segment::{SegmentHeader, SegmentInfo};
 use crate::log::tail::FILL_UNIT;
-use crate::log::{Layout, LogError, LogOptions, filler};
+use crate::log::{Layout, LogError, LogOptions, filler, retention};
 use crate::storage::{File as _, OpenMode, Storage, crashsafe};
 
 /// Where segments and the manifest are made.
@@ -144,6 +144,32 @@ impl Files {
         }
         self.manifest = manifest;
         Ok(())
+    }
+
+    /// Puts away what the manifest does not name.
+    pub(super) fn retire(&self) -> Result<(), LogError> {
+        self.removing(|removed| {
+            let Self { storage, layout, options, manifest, .. } = self;
+            retention::retire(&**storage, layout, options, manifest, removed)
+        })
+    }
+
+    /// Removes archived files the retention policy no longer keeps.
+    pub(super) fn prune(&self, now_ms: u64) -> Result<(), LogError> {
+        self.removing(|removed| {
+            retention::prune(&*self.storage, &self.layout, &self.options, now_ms, removed)
+        })
+    }
+
+    /// Has the room of what `remove` removes given back where nobody waits.
+    fn removing(
+        &self,
+        remove: impl FnOnce(&mut retention::Removed) -> Result<(), LogError>,
+    ) -> Result<(), LogError> {
+        let mut removed = Vec::new();
+        let result = remove(&mut removed);
+        self.preparer.give_back(removed);
+        result
     }
 
     /// Fills the first segment ahead of use, a little: later ones are prepared in the background.

@@ -79,7 +79,7 @@ impl Opening {
             Some(tail) => go_on(&mut files, tail, recovery)?,
             None => start_segment(&mut files, &mut chain, head, now_ms)?,
         };
-        retention::retire(&*files.storage, &files.layout, &files.options, &files.manifest)?;
+        files.retire()?;
         // Under the same name it is the same server's history, whoever that is.
         let is_replica = recovery.was_replica
             && recovery.head.is_some_and(|end| end.identity.replid == head.identity.replid);
