@@ -117,6 +117,8 @@ struct Taking {
     file: Option<background::SnapshotTask>,
     written: Option<Written>,
     placed: Option<Receiver<Result<PathBuf, LogError>>>,
+    /// The file in its place, and whether what it supersedes is put away.
+    ending: Option<(PathBuf, Receiver<()>)>,
 }
 
 impl std::fmt::Debug for SnapshotTask {
@@ -202,6 +204,7 @@ impl Engine {
             file: Some(file),
             written: None,
             placed: None,
+            ending: None,
         })
     }
 
@@ -324,11 +327,23 @@ impl Engine {
             }
             return Ok(None);
         };
-        let path = match placed.try_recv() {
-            Ok(path) => path?,
-            Err(TryRecvError::Empty) => return Ok(None),
-            Err(TryRecvError::Disconnected) => return Err(SnapshotError::NotCut),
+        let Some((path, put_away)) = &taking.ending else {
+            let path = match placed.try_recv() {
+                Ok(path) => path?,
+                Err(TryRecvError::Empty) => return Ok(None),
+                Err(TryRecvError::Disconnected) => return Err(SnapshotError::NotCut),
+            };
+            let is_under_log = taking.cut.is_some();
+            let put_away = self.put_away_superseded(is_under_log.then(|| path.clone()));
+            if let Some(taking) = self.snapshot.as_mut().and_then(|task| task.taking.as_mut()) {
+                taking.ending = Some((path, put_away));
+            }
+            return Ok(None);
         };
+        if matches!(put_away.try_recv(), Err(TryRecvError::Empty)) {
+            return Ok(None);
+        }
+        let path = path.clone();
         let took_s = started.elapsed().as_secs_f64();
         Ok(Some(Snapshot { path, offset: taking.offset, written, took_s }))
     }
@@ -340,11 +355,10 @@ impl Engine {
         cut: Option<SegmentInfo>,
     ) -> Result<Receiver<Result<PathBuf, LogError>>, SnapshotError> {
         let (report, placed) = channel();
-        let clock = Arc::clone(&self.clock);
         let log = self.log.as_mut().ok_or(SnapshotError::Cancelled)?;
         log.enqueue(Box::new(move |writer| {
             let result = match cut {
-                Some(cut) => writer.switch_base(&plan.temporary, &cut, clock.unix_ms()),
+                Some(cut) => writer.switch_base(&plan.temporary, &cut),
                 None => crashsafe::rename(&*plan.storage, &plan.temporary, &plan.dump)
                     .map(|()| plan.dump.clone())
                     .map_err(LogError::io("rename a snapshot to", &plan.dump)),
@@ -355,6 +369,23 @@ impl Engine {
         }));
         log.tick();
         Ok(placed)
+    }
+
+    /// Has the log's thread put away what the snapshot under the log supersedes; a task of its own, so
+    /// that commits come in between.
+    fn put_away_superseded(&mut self, base: Option<PathBuf>) -> Receiver<()> {
+        let (report, put_away) = channel();
+        let clock = Arc::clone(&self.clock);
+        if let Some((log, base)) = self.log.as_mut().zip(base) {
+            log.enqueue(Box::new(move |writer| {
+                writer.put_away(&base, clock.unix_ms());
+                // As above.
+                let _ = report.send(());
+                Ok(())
+            }));
+            log.tick();
+        }
+        put_away
     }
 
     /// Gives the snapshot up.

@@ -106,7 +106,8 @@ impl Builder {
             snapshot.write_block(&mut block).unwrap();
         }
         snapshot.finish().unwrap();
-        self.writer.switch_base(&path, &cut, self.now_ms).unwrap();
+        let base = self.writer.switch_base(&path, &cut).unwrap();
+        self.writer.put_away(&base, self.now_ms);
     }
 
     /// Ends the log as a server that is stopped does.

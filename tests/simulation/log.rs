@@ -10,7 +10,7 @@ use std::path::Path;
 use vellum::base::Offset;
 use vellum::log::{LogError, SegmentInfo, SyncTask, Writer};
 
-use crate::log_rig::{Applied, Rig, Started, id, set};
+use crate::log_rig::{Applied, Rig, Started, id, set, switch_base};
 
 /// Seeds a run tries; the first failing one is named.
 const SEEDS: u64 = 2000;
@@ -212,7 +212,7 @@ impl Life {
         if vellum::storage::crashsafe::replace(disk, path, text.as_bytes()).is_err() {
             return;
         }
-        match writer.switch_base(path, &cut, self.rig.now_ms) {
+        match switch_base(writer, path, &cut, self.rig.now_ms) {
             Ok(_) => self.counts.switched += 1,
             Err(LogError::Io { .. } | LogError::Latched { .. }) => {}
             Err(error) => panic!("{error}"),

@@ -8,7 +8,7 @@ use vellum::log::{
 };
 use vellum::storage::Storage;
 
-use crate::log_rig::{Rig, id, set, write, write_synced};
+use crate::log_rig::{Rig, id, set, switch_base, write, write_synced};
 
 const SNAPSHOT: &str = "data/snapshot.tmp";
 
@@ -39,10 +39,10 @@ fn a_base_retires_what_it_supersedes_into_the_archive() {
     let rig = Rig::new(1);
     let mut writer = rig.start().unwrap().writer;
     let cuts = rotated(&rig, &mut writer, 4);
-    let first = writer.switch_base(snapshot(&rig, "first"), &cuts[1], rig.now_ms).unwrap();
+    let first = switch_base(&mut writer, snapshot(&rig, "first"), &cuts[1], rig.now_ms).unwrap();
     assert_eq!(rig.names(rig.layout.archive_dir()).len(), 2);
     assert_eq!(rig.bytes(&rig.layout.dump()), b"first");
-    let second = writer.switch_base(snapshot(&rig, "second"), &cuts[3], rig.now_ms).unwrap();
+    let second = switch_base(&mut writer, snapshot(&rig, "second"), &cuts[3], rig.now_ms).unwrap();
     assert_eq!(rig.bytes(&rig.layout.dump()), b"second");
     assert!(!rig.disk.exists(&first).unwrap() && rig.disk.exists(&second).unwrap());
     assert_eq!(rig.names(rig.layout.archive_dir()).len(), 4);
@@ -67,7 +67,7 @@ fn a_snapshot_of_another_log_is_refused() {
     let cut = rotated(&rig, &mut writer, 1).remove(0);
     let head = Head { identity: Identity::new(id(9)), offset: Offset::new(5000), db: 3 };
     writer.install_base(snapshot(&rig, "of a master"), head, rig.now_ms).unwrap();
-    let stale = writer.switch_base(snapshot(&rig, "late"), &cut, rig.now_ms).unwrap_err();
+    let stale = switch_base(&mut writer, snapshot(&rig, "late"), &cut, rig.now_ms).unwrap_err();
     assert!(matches!(stale, LogError::StaleCut { .. }), "{stale}");
 }
 
@@ -123,7 +123,7 @@ fn the_archive_is_bounded_by_size_and_age() {
     rig.options.archive_len_max = 2000;
     let mut writer = rig.start().unwrap().writer;
     let cuts = rotated(&rig, &mut writer, 6);
-    writer.switch_base(snapshot(&rig, "one"), &cuts[5], rig.now_ms).unwrap();
+    switch_base(&mut writer, snapshot(&rig, "one"), &cuts[5], rig.now_ms).unwrap();
     let kept = rig.names(rig.layout.archive_dir());
     assert_eq!(kept, ["appendonly.aof.5.incr.aof", "appendonly.aof.6.incr.aof"]);
     assert_eq!(writer.backlog_start(), cuts[3].start);
@@ -135,7 +135,7 @@ fn the_archive_is_bounded_by_size_and_age() {
     rig.options.archive_age_max_ms = Some(1000);
     let mut writer = rig.start().unwrap().writer;
     let cuts = rotated(&rig, &mut writer, 6);
-    writer.switch_base(snapshot(&rig, "one"), &cuts[5], rig.now_ms).unwrap();
+    switch_base(&mut writer, snapshot(&rig, "one"), &cuts[5], rig.now_ms).unwrap();
     assert_eq!(rig.names(rig.layout.archive_dir()).len(), 6);
     // Each segment ended a millisecond after the one before it.
     writer.prune(rig.now_ms + 1003).unwrap();
@@ -149,7 +149,7 @@ fn superseded_snapshots_are_kept_where_asked_for() {
     let mut writer = rig.start().unwrap().writer;
     let cuts = rotated(&rig, &mut writer, 3);
     for (cut, content) in cuts.iter().zip(["one", "two", "three"]) {
-        writer.switch_base(snapshot(&rig, content), cut, rig.now_ms).unwrap();
+        switch_base(&mut writer, snapshot(&rig, content), cut, rig.now_ms).unwrap();
     }
     let names = rig.names(rig.layout.archive_dir());
     let kept: Vec<_> = names.iter().filter(|name| name.ends_with("base.rdb")).collect();
@@ -175,7 +175,8 @@ fn a_reader_follows_a_log_that_is_being_written() {
             cut = Some(writer.rotate(rig.now_ms).unwrap());
         }
         if number % 50 == 49 {
-            writer.switch_base(snapshot(&rig, "s"), &cut.take().unwrap(), rig.now_ms).unwrap();
+            switch_base(&mut writer, snapshot(&rig, "s"), &cut.take().unwrap(), rig.now_ms)
+                .unwrap();
         }
         if number % 3 == 0 {
             found.extend(read_all(&mut reader, Offset::MAX));
@@ -273,7 +274,7 @@ fn appendonly_can_be_switched_on_and_off_at_run_time() {
         write(&mut writer, &set(1, 500), false).unwrap();
         snapshot(&rig, "at the cut");
         rig.disk.stop_after(calls);
-        let switched = writer.switch_base(Path::new(SNAPSHOT), &cut, rig.now_ms);
+        let switched = switch_base(&mut writer, Path::new(SNAPSHOT), &cut, rig.now_ms);
         if switched.is_ok() && !rig.disk.is_stopped() {
             assert_eq!(writer.mode(), LogMode::Durable);
             assert!(writer.can_serve(id(4), Offset::ZERO), "the backlog still serves");

@@ -1,12 +1,12 @@
 //! A log on a simulated disk, driven as the engine drives it: recover, replay, open, write.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use vellum::base::{Offset, ReplId};
 use vellum::log::{
     Head, Identity, Layout, LockFile, LogError, LogOptions, Opening, Record, Recovery, Replay,
-    SyncPolicy, TailPolicy, Writer, recover,
+    SegmentInfo, SyncPolicy, TailPolicy, Writer, recover,
 };
 use vellum::resp::encode;
 use vellum::storage::{SimDisk, Storage, read_file};
@@ -146,4 +146,16 @@ pub fn write(writer: &mut Writer, command: &[u8], local: bool) -> Result<(), Log
 pub fn write_synced(writer: &mut Writer, command: &[u8]) {
     write(writer, command, false).unwrap();
     assert_eq!(writer.sync().unwrap(), writer.end());
+}
+
+/// Puts a snapshot under the log and what it supersedes away.
+pub fn switch_base(
+    writer: &mut Writer,
+    snapshot: impl AsRef<Path>,
+    cut: &SegmentInfo,
+    now_ms: u64,
+) -> Result<PathBuf, LogError> {
+    let path = writer.switch_base(snapshot.as_ref(), cut)?;
+    writer.put_away(&path, now_ms);
+    Ok(path)
 }

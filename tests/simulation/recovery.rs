@@ -10,7 +10,7 @@ use vellum::log::{
 use vellum::resp::encode;
 use vellum::storage::{OpenMode, Storage, crashsafe};
 
-use crate::log_rig::{Applied, Rig, id, set, write, write_synced};
+use crate::log_rig::{Applied, Rig, id, set, switch_base, write, write_synced};
 
 fn applied(commands: &[Vec<u8>]) -> Vec<Applied> {
     commands.iter().map(|command| (false, command.clone())).collect()
@@ -324,7 +324,7 @@ fn a_missing_first_segment_is_noticed_by_the_base() {
     write_synced(&mut started.writer, &set(1, 50));
     started.writer.rotate(rig.now_ms).unwrap();
     rig.put(Path::new("data/snapshot.tmp"), b"REDIS0010");
-    started.writer.switch_base(Path::new("data/snapshot.tmp"), &cut, rig.now_ms).unwrap();
+    switch_base(&mut started.writer, Path::new("data/snapshot.tmp"), &cut, rig.now_ms).unwrap();
     rig.disk.kill();
     let manifest = rig.bytes(&rig.layout.manifest());
     let mut manifest = Manifest::parse(&manifest).unwrap();
@@ -589,7 +589,7 @@ fn a_switch_of_the_manifest_is_whole_wherever_it_stops() {
             rig.put(Path::new("data/snapshot.tmp"), b"REDIS0010");
             rig.disk.stop_after(calls);
             let switched =
-                started.writer.switch_base(Path::new("data/snapshot.tmp"), &cut, rig.now_ms);
+                switch_base(&mut started.writer, Path::new("data/snapshot.tmp"), &cut, rig.now_ms);
             rig.disk.power_cut();
             let started = rig.start().unwrap();
             match started.recovery.base {

@@ -16,9 +16,9 @@ use crate::log::segment::SegmentInfo;
 use crate::storage::{OpenMode, crashsafe};
 
 impl Writer {
-    /// Puts a snapshot taken at `cut` (what [`Writer::rotate`] returned) under the log and retires what
-    /// it supersedes. `snapshot` is a synced, verified file in the data directory; it is renamed, and
-    /// `dump.rdb` becomes a second name of it. Returns its new name.
+    /// Puts a snapshot taken at `cut` (what [`Writer::rotate`] returned) under the log. `snapshot` is a
+    /// synced, verified file in the data directory; it is renamed. Returns its new name, which is for
+    /// [`Writer::put_away`]: commits may come in between.
     ///
     /// In [`LogMode::Backlog`] the log becomes durable with it: segments from the cut on are synced and
     /// move into the manifest (`appendonly` switched on).
@@ -26,12 +26,7 @@ impl Writer {
     /// # Errors
     /// [`LogError::StaleCut`] when the log was replaced since the cut; otherwise what the file system
     /// refused. Until the manifest is switched the old data set stays as it was.
-    pub fn switch_base(
-        &mut self,
-        snapshot: &Path,
-        cut: &SegmentInfo,
-        now_ms: u64,
-    ) -> Result<PathBuf, LogError> {
+    pub fn switch_base(&mut self, snapshot: &Path, cut: &SegmentInfo) -> Result<PathBuf, LogError> {
         self.check()?;
         if !self.chain.iter().any(|s| s.seq == cut.seq && s.start == cut.start) {
             return Err(LogError::StaleCut { cut: cut.start, replid: self.identity.replid });
@@ -43,13 +38,12 @@ impl Writer {
         let kept = self.chain.iter().filter(|s| s.seq >= cut.seq).map(file_of).collect();
         let at = BasePosition { replid: cut.identity.replid, offset: cut.start };
         self.store_base(base, at, kept)?;
-        self.put_away(&path, now_ms);
         Ok(path)
     }
 
     /// Replaces the whole data set by a snapshot received from a master: the manifest becomes that
     /// snapshot and one new segment at `head`. What was in the log before, written or not, is
-    /// superseded. `snapshot` is as in [`Writer::switch_base`].
+    /// superseded, and put away. `snapshot` is as in [`Writer::switch_base`].
     ///
     /// Works after a failure too: nothing of the failed segment is needed any more.
     pub fn install_base(
@@ -170,9 +164,9 @@ impl Writer {
         self.note_failure(stored)
     }
 
-    /// After a switch: `dump.rdb` names the new snapshot, what is superseded goes. None of it matters to
-    /// the data set, so a failure is only reported.
-    fn put_away(&mut self, base: &Path, now_ms: u64) {
+    /// After a switch: `dump.rdb` becomes a second name of the new snapshot, what is superseded goes. None
+    /// of it matters to the data set, so a failure is only reported.
+    pub fn put_away(&mut self, base: &Path, now_ms: u64) {
         let result = retention::link_dump(&*self.files.storage, &self.files.layout, base)
             .and_then(|()| self.files.retire())
             .and_then(|()| self.files.prune(now_ms))
