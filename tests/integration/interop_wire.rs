@@ -55,5 +55,8 @@ fn the_comparison_finds_what_differs() {
     assert!(!rule.agrees(b":12\r\n", b":-7\r\n") && !rule.agrees(b"+OK\r\n", b"+OK\n"));
     assert!(!wire::Rule::Sorted.agrees(b"*1\r\n+a\r\n", b"*1\r\n+b\r\n"));
     assert!(!wire::Rule::Object.agrees(b"+Value at:0x0 refcount:1", b"+Value at:0x1 refcount:2"));
+    let (about, at_it) = (&b"*1\r\n$7\r\nconnect\r\n"[..], b"*1\r\n$10\r\nconnecting\r\n");
+    assert!(wire::Rule::Role.agrees(about, at_it) && !rule.agrees(about, at_it));
+    assert!(!wire::Rule::Role.agrees(about, b"*1\r\n$9\r\nconnected\r\n"));
     assert!(!wire::Rule::Histogram.agrees(b"*2\r\n+a\r\n:1\r\n", b"*2\r\n+b\r\n:1\r\n"));
 }

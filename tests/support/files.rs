@@ -20,11 +20,14 @@ pub fn files_below(dir: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// Every file below `dir` by its path there, with its bytes.
+/// Every file below `dir` by its path there, with its bytes; not one that goes away meanwhile.
 pub fn tree(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let relative = |path: &Path| path.strip_prefix(dir).expect("below").to_owned();
-    let read = |path: &Path| fs::read(path).expect("readable");
-    files_below(dir).iter().map(|path| (relative(path), read(path))).collect()
+    let read = |path: &Path| match fs::read(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        bytes => Some((relative(path), bytes.expect("readable"))),
+    };
+    files_below(dir).iter().filter_map(|path| read(path)).collect()
 }
 
 /// Copies everything below `from` to `to`. What are two names of one file become two files.

@@ -41,6 +41,8 @@ pub enum Rule {
     Object,
     /// `~histogram`: how long it took differs.
     Histogram,
+    /// `~role`: numbers may differ, and whether a replica is about to connect or at it.
+    Role,
 }
 
 impl Rule {
@@ -54,6 +56,7 @@ impl Rule {
             "~sorted" => Self::Sorted,
             "~object" => Self::Object,
             "~histogram" => Self::Histogram,
+            "~role" => Self::Role,
             other => panic!("no rule: {other}"),
         }
     }
@@ -91,6 +94,15 @@ impl Rule {
                     without_numbers(lines.collect::<String>().as_bytes())
                 };
                 counted(ours) == counted(theirs)
+            }
+            Self::Role => {
+                let role = |reply: &[u8]| {
+                    let lines = lines(&without_numbers(reply)).into_iter();
+                    let steady =
+                        |l: String| if l == "connecting\\r" { "connect\\r".into() } else { l };
+                    lines.map(steady).collect::<Vec<String>>()
+                };
+                role(ours) == role(theirs)
             }
         }
     }
