@@ -75,6 +75,20 @@ impl Outbound {
         }
     }
 
+    /// Takes the bytes that may be sent now out of the buffer: they count as sent. `spare` is what they are
+    /// put into, or the buffer goes on with.
+    pub fn take_sendable(&mut self, released: Ticket, mut spare: Vec<u8>) -> Vec<u8> {
+        spare.clear();
+        let len = self.sendable(released).len();
+        if self.sent == 0 && len == self.reply.buffer.len() {
+            self.open = 0;
+            return std::mem::replace(&mut self.reply.buffer, spare);
+        }
+        spare.extend_from_slice(self.sendable(released));
+        self.consume(len);
+        spare
+    }
+
     /// Bytes not yet sent.
     pub fn pending_bytes(&self) -> usize {
         self.reply.buffer.len() - self.sent
@@ -115,6 +129,26 @@ mod tests {
         assert_eq!(out.pending_bytes(), 5);
         out.consume(5);
         assert_eq!(out.pending_bytes(), 0);
+    }
+
+    #[test]
+    fn sendable_bytes_are_taken_whole_or_copied() {
+        let none = Ticket::NONE;
+        let mut out = Outbound::default();
+        out.reply.simple("a");
+        out.seal(none, none);
+        out.reply.simple("b");
+        out.seal(none.after(5), none);
+        assert_eq!(out.take_sendable(none, Vec::new()), b"+a\r\n");
+        assert_eq!(out.take_sendable(none, Vec::new()), b"");
+        assert_eq!(out.pending_bytes(), 4);
+        out.reply.simple("c");
+        out.seal(none, none);
+        assert_eq!(out.take_sendable(none.after(5), b"used".to_vec()), b"+b\r\n+c\r\n");
+        assert!(out.pending_bytes() == 0 && !out.is_gated());
+        out.reply.simple("d");
+        out.seal(none, none);
+        assert_eq!(out.sendable(none), b"+d\r\n");
     }
 
     #[test]

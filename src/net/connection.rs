@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::io;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -46,7 +47,9 @@ pub async fn serve(network: Rc<Network>, peer: Peer, read: ReadHalf, write: Writ
     let connection = Rc::new(Connection {
         id: session.id(),
         session: RefCell::new(session),
-        write: RefCell::new(Some(Rc::new(write))),
+        write: RefCell::new(Some(Arc::new(write))),
+        rest: RefCell::default(),
+        in_flight: Cell::new(0),
         queued: Cell::new(false),
         draining: Cell::new(false),
         killed: Cell::new(false),
@@ -170,7 +173,7 @@ impl Reader {
             match flow {
                 Flow::Continue => {}
                 Flow::Close => return Some(self.close().await),
-                Flow::TakeOver => return Some(End::TakenOver),
+                Flow::TakeOver => return Some(self.take_over().await),
                 Flow::Block(wait) => {
                     if let Some(end) = self.block(wait).await {
                         return Some(end);
@@ -257,7 +260,9 @@ impl Reader {
         self.network.make_ready(&self.connection);
         let connection = Rc::clone(&self.connection);
         let owed = async {
-            while connection.session.borrow().out.pending_bytes() > 0 && !connection.killed.get() {
+            while connection.owed_bytes(&connection.session.borrow()) > 0
+                && !connection.killed.get()
+            {
                 connection.wake.notified().await;
             }
         };
@@ -267,11 +272,26 @@ impl Reader {
         End::Closed
     }
 
+    /// Waits until no I/O thread has bytes of this connection: what the session still holds goes with it.
+    async fn take_over(&self) -> End {
+        let Connection { killed, rest, in_flight, wake, .. } = &*self.connection;
+        let owes = || in_flight.get() > 0 || !rest.borrow().unsent().is_empty();
+        self.connection.session.borrow_mut().closing |= owes();
+        while owes() {
+            if killed.get() {
+                return End::Closed;
+            }
+            wake.notified().await;
+        }
+        self.connection.session.borrow_mut().closing = false;
+        End::TakenOver
+    }
+
     /// Gives the socket and the unread bytes to the service.
     fn hand_over(self) {
         let Self { network, connection, read, mut buffer, parser, .. } = self;
         buffer.drain(..parser.consumed());
-        let Some(write) = connection.write.borrow_mut().take().and_then(Rc::into_inner) else {
+        let Some(write) = connection.write.borrow_mut().take().and_then(Arc::into_inner) else {
             tracing::error!(client = connection.id, "the socket is still being written to");
             return;
         };

@@ -4,7 +4,8 @@ use std::io;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use super::shared::{Connection, Network};
+use super::io_threads::{IoThreads, Job};
+use super::shared::{Connection, Network, Rest};
 use crate::engine::{Order, Session, Ticket};
 
 /// Runs for as long as the server: one round for each turn of the event loop that left work.
@@ -17,27 +18,80 @@ pub async fn run(network: Rc<Network>) {
 
 /// Commits, carries out orders, and sends to every connection that has something to send.
 pub fn round(network: &Rc<Network>) {
+    let mut sent = Sent::default();
+    collect(network, &mut sent);
     network.service.commit();
     carry_out_orders(network);
     let released = network.service.released();
-    let (mut writes, mut sent_bytes) = (0, 0);
-    let mut count = |sent: usize| {
-        writes += usize::from(sent > 0);
-        sent_bytes += sent;
-    };
     let gated = std::mem::take(&mut *network.gated.borrow_mut());
-    for connection in gated {
-        connection.queued.set(false);
-        count(send(network, &connection, released));
-    }
     let ready = std::mem::take(&mut *network.ready.borrow_mut());
-    for connection in &ready {
+    let connections = gated.len() + ready.len();
+    let helpers = network.io_threads.as_ref().filter(|t| t.are_worth_waking(connections));
+    for connection in gated.iter().chain(&ready) {
         connection.queued.set(false);
-        count(send(network, connection, released));
+        send(network, connection, released, helpers, &mut sent);
+    }
+    if let Some(helpers) = helpers {
+        helpers.hand_over();
     }
     recycle(network, ready);
-    if sent_bytes > 0 {
-        network.service.count_writes(writes, sent_bytes);
+    if sent.bytes > 0 {
+        network.service.count_writes(sent.writes, sent.bytes);
+    }
+}
+
+/// What was sent, for the figures.
+#[derive(Debug, Default)]
+struct Sent {
+    writes: usize,
+    bytes: usize,
+}
+
+impl Sent {
+    fn add(&mut self, bytes: usize) {
+        self.writes += usize::from(bytes > 0);
+        self.bytes += bytes;
+    }
+}
+
+/// Takes in what the I/O threads have done.
+fn collect(network: &Rc<Network>, sent: &mut Sent) {
+    let Some(threads) = &network.io_threads else { return };
+    while let Some(turn) = threads.take_done() {
+        for job in turn {
+            sent.add(job.sent);
+            let Some(connection) = network.connections.borrow().get(&job.client).cloned() else {
+                continue;
+            };
+            take_back(network, &connection, job);
+        }
+    }
+}
+
+fn take_back(network: &Rc<Network>, connection: &Rc<Connection>, job: Job) {
+    connection.in_flight.set(0);
+    let Job { bytes, sent, result, write, .. } = job;
+    // Whoever takes the socket over takes it whole.
+    drop(write);
+    *connection.rest.borrow_mut() = Rest { bytes, sent };
+    match result {
+        Ok(()) => {
+            let session = connection.session.borrow();
+            if session.closing {
+                connection.wake.notify_one();
+            }
+            if session.out.pending_bytes() > 0 {
+                drop(session);
+                network.make_ready(connection);
+            } else {
+                session.card.output_bytes.set(0);
+            }
+        }
+        Err(e) if e.kind() == io::ErrorKind::WouldBlock => drain_later(network, connection),
+        Err(_) => {
+            connection.killed.set(true);
+            connection.wake.notify_one();
+        }
     }
 }
 
@@ -75,61 +129,96 @@ fn carry_out_orders(network: &Rc<Network>) {
     }
 }
 
-/// Sends what may go; returns the bytes sent. A client that leaves too much unread is cut off, also
-/// while nothing can be sent to it.
-fn send(network: &Rc<Network>, connection: &Rc<Connection>, released: Ticket) -> usize {
+/// Sends what may go, or has one of `helpers` send it. A client that leaves too much unread is cut off,
+/// also while nothing can be sent to it.
+fn send(
+    network: &Rc<Network>,
+    connection: &Rc<Connection>,
+    released: Ticket,
+    helpers: Option<&IoThreads>,
+    sent: &mut Sent,
+) {
     if connection.killed.get() {
-        return 0;
+        return;
     }
     let mut session = connection.session.borrow_mut();
-    let mut sent = 0;
-    if !connection.draining.get() {
-        if send_now(network, connection, &mut session, released, &mut sent).is_err() {
+    if !connection.draining.get() && connection.in_flight.get() == 0 {
+        let result = match helpers {
+            Some(helpers) => {
+                give(connection, &mut session, released, helpers);
+                Ok(())
+            }
+            None => send_now(network, connection, &mut session, released, sent),
+        };
+        if result.is_err() {
             connection.killed.set(true);
             connection.wake.notify_one();
-            return sent;
+            return;
         }
         if session.out.is_gated() {
             if !connection.queued.replace(true) {
                 network.gated.borrow_mut().push(Rc::clone(connection));
             }
-        } else if session.closing && session.out.pending_bytes() == 0 {
+        } else if session.closing && connection.owed_bytes(&session) == 0 {
             connection.wake.notify_one();
         }
     }
-    session.card.output_bytes.set(session.out.pending_bytes());
+    let owed_bytes = connection.owed_bytes(&session);
+    session.card.output_bytes.set(owed_bytes);
     let limit = network.service.output_limit(&session);
-    if over_limit(connection, session.out.pending_bytes() as u64, &limit) {
+    if over_limit(connection, owed_bytes as u64, &limit) {
         tracing::warn!(
             client = connection.id,
-            pending_bytes = session.out.pending_bytes(),
+            pending_bytes = owed_bytes,
             "client closed for overcoming of output buffer limits"
         );
         connection.killed.set(true);
         connection.wake.notify_one();
     }
-    sent
 }
 
-/// Writes until everything released is written or the socket is full; adds to `sent`.
+/// Adds what may go to the turn that is handed to the I/O threads.
+fn give(connection: &Connection, session: &mut Session, released: Ticket, helpers: &IoThreads) {
+    let Some(write) = connection.write.borrow().clone() else { return };
+    let Rest { bytes, sent } = std::mem::take(&mut *connection.rest.borrow_mut());
+    let (bytes, sent) = if sent < bytes.len() {
+        (bytes, sent)
+    } else {
+        (session.out.take_sendable(released, bytes), 0)
+    };
+    connection.in_flight.set(bytes.len() - sent);
+    if sent < bytes.len() {
+        helpers.add(Job { client: connection.id, write, bytes, sent, result: Ok(()) });
+    } else {
+        *connection.rest.borrow_mut() = Rest { sent: bytes.len(), bytes };
+    }
+}
+
+/// Writes until everything released is written or the socket is full.
 fn send_now(
     network: &Rc<Network>,
     connection: &Rc<Connection>,
     session: &mut Session,
     released: Ticket,
-    sent: &mut usize,
+    sent: &mut Sent,
 ) -> io::Result<()> {
     let Some(write) = connection.write.borrow().clone() else { return Ok(()) };
     loop {
-        let bytes = session.out.sendable(released);
+        let mut rest = connection.rest.borrow_mut();
+        let of_rest = !rest.unsent().is_empty();
+        let bytes = if of_rest { rest.unsent() } else { session.out.sendable(released) };
         if bytes.is_empty() {
             return Ok(());
         }
         let offered = bytes.len();
         match write.try_write(bytes) {
             Ok(len) => {
-                *sent += len;
-                session.out.consume(len);
+                sent.add(len);
+                if of_rest {
+                    rest.sent += len;
+                } else {
+                    session.out.consume(len);
+                }
                 if len < offered {
                     drain_later(network, connection);
                     return Ok(());

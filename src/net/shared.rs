@@ -2,11 +2,13 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use tokio::sync::Notify;
 
+use super::io_threads::IoThreads;
 use super::stream::WriteHalf;
 use crate::base::limits::READ_CHUNK_LEN;
 use crate::engine::{Service, Session};
@@ -19,7 +21,11 @@ pub struct Connection {
     /// The engine's side. Borrowed for a call, never across an await.
     pub session: RefCell<Session>,
     /// Where replies go; gone once the socket has been taken over.
-    pub write: RefCell<Option<Rc<WriteHalf>>>,
+    pub write: RefCell<Option<Arc<WriteHalf>>>,
+    /// Bytes an I/O thread could not send: they come before the session's.
+    pub rest: RefCell<Rest>,
+    /// Bytes an I/O thread has.
+    pub in_flight: Cell<usize>,
     /// In the ready list already.
     pub queued: Cell<bool>,
     /// A task waits for the socket to take more.
@@ -34,6 +40,29 @@ pub struct Connection {
     pub soft_since: Cell<Option<std::time::Instant>>,
 }
 
+/// Bytes left over from a full socket, or nothing and a buffer for the next.
+#[derive(Debug, Default)]
+pub struct Rest {
+    /// The buffer.
+    pub bytes: Vec<u8>,
+    /// How much of it was sent.
+    pub sent: usize,
+}
+
+impl Rest {
+    /// What is still to be sent.
+    pub fn unsent(&self) -> &[u8] {
+        &self.bytes[self.sent..]
+    }
+}
+
+impl Connection {
+    /// Bytes of replies that are not sent yet, wherever they are.
+    pub fn owed_bytes(&self, session: &Session) -> usize {
+        session.out.pending_bytes() + self.rest.borrow().unsent().len() + self.in_flight.get()
+    }
+}
+
 /// The network layer's state; one for a server.
 pub struct Network {
     /// The layers above.
@@ -42,6 +71,7 @@ pub struct Network {
     pub(super) ready: RefCell<Vec<Rc<Connection>>>,
     pub(super) gated: RefCell<Vec<Rc<Connection>>>,
     pub(super) scratch: RefCell<Box<[u8]>>,
+    pub(super) io_threads: Option<IoThreads>,
     flush: Arc<Notify>,
 }
 
@@ -53,16 +83,25 @@ impl std::fmt::Debug for Network {
 
 impl Network {
     /// A network over `service`; `flush` is notified, from any thread, when the service has released
-    /// more or has orders.
-    pub fn new(service: Rc<dyn Service>, flush: Arc<Notify>) -> Rc<Self> {
-        Rc::new(Self {
+    /// more or has orders. Replies are sent with the help of `io_threads` more threads.
+    ///
+    /// # Errors
+    /// When the system has no thread left.
+    pub fn new(
+        service: Rc<dyn Service>,
+        flush: Arc<Notify>,
+        io_threads: usize,
+    ) -> io::Result<Rc<Self>> {
+        let threads = (io_threads > 0).then(|| IoThreads::start(io_threads, &flush)).transpose()?;
+        Ok(Rc::new(Self {
             service,
             connections: RefCell::default(),
             ready: RefCell::default(),
             gated: RefCell::default(),
             scratch: RefCell::new(vec![0; READ_CHUNK_LEN].into_boxed_slice()),
+            io_threads: threads,
             flush,
-        })
+        }))
     }
 
     /// Number of open connections.

@@ -65,7 +65,7 @@ fn server(node: &Node, engine: &Engine) -> Server {
         lru_clock: Aging::Recency.initial(now_us / 1000),
         executable: path(std::env::current_exe().ok()),
         config_file: path(config_file),
-        io_threads_active: false,
+        io_threads_active: node.config.borrow().io_threads > 1,
         listener: Numbered(listeners.collect()),
     }
 }

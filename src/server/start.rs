@@ -72,9 +72,11 @@ async fn serve(loaded: Loaded, log: LogHandle) -> Result<ExitCode, StartError> {
     engine.guards.loading = true;
     tell(supervisor.tell(false, "Loading the data set"));
     let flush = Arc::new(Notify::new());
+    // The directive counts the executor's thread, as Redis does.
+    let io_threads = config.io_threads as usize - 1;
     let storage_of_node = Arc::clone(&storage);
     let node = Node::new(engine, config, loaded.file, storage_of_node, Arc::clone(&flush), log);
-    let network = Network::new(Rc::clone(&node) as Rc<dyn Service>, flush);
+    let network = Network::new(Rc::clone(&node) as Rc<dyn Service>, flush, io_threads)?;
     tokio::task::spawn_local(crate::net::run_flusher(Rc::clone(&network)));
     let listeners = Rc::new(RefCell::new(listen(&node, &network)?));
     node.rebind.replace(Some(rebind(&network, &listeners)));

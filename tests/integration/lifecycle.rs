@@ -448,9 +448,9 @@ fn what_is_wrong_is_said_before_anything_is_touched() {
     let (ok, help) = run(&["--help"], "");
     assert!(ok && help.contains("Usage: vellum-server [FILE | -]"), "{help}");
     assert!(help.lines().all(|line| line.len() <= 100), "{help}");
-    fs::write(path("good.conf"), "port 0\nio-threads 4\n").unwrap();
+    fs::write(path("good.conf"), "port 0\nio-threads-do-reads yes\n").unwrap();
     let (ok, text) = run(&["--check-config", &path("good.conf")], "");
-    assert!(ok && text.contains("'io-threads' has no effect here"), "{text}");
+    assert!(ok && text.contains("'io-threads-do-reads' has no effect here"), "{text}");
     assert!(text.ends_with("The configuration is right.\n"), "{text}");
     let (ok, text) = run(&["--version"], "");
     assert!(ok && text.starts_with("Vellum server v="), "{text}");

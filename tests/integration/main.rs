@@ -36,6 +36,7 @@ mod interop_replication;
 mod interop_tools;
 #[cfg(feature = "interop")]
 mod interop_wire;
+mod io_threads;
 mod lifecycle;
 mod log_tool;
 mod rdb_fixtures;

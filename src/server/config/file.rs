@@ -391,10 +391,10 @@ mod tests {
 
     #[test]
     fn directives_without_effect_are_pointed_out_when_set() {
-        let text = "io-threads 4\nactiverehashing yes\n";
+        let text = "io-threads-do-reads yes\nactiverehashing yes\n";
         let loaded = load(&[("/a.conf", text)], &["/a.conf"]).unwrap();
         assert_eq!(loaded.notes.len(), 1);
-        assert!(loaded.notes[0].starts_with("'io-threads' has no effect here: "));
+        assert!(loaded.notes[0].starts_with("'io-threads-do-reads' has no effect here: "));
         let args = ["--maxmemory", "1gb", "--maxmemory-policy", "allkeys-lru"];
         assert!(load(&[], &args).unwrap().notes[0].contains("nothing is evicted yet"));
         let args = ["--appendonly", "no", "--save", ""];

@@ -154,6 +154,8 @@ directives! {
         "Without a password, serve only clients of this machine.";
     tcp_backlog: u32 = "tcp-backlog", [], Int(0, INT_MAX), "511", Startup,
         "Connections the kernel may hold before they are accepted.";
+    io_threads: u32 = "io-threads", [], Int(1, 128), "1", Startup,
+        "Threads that write replies, the one that runs commands among them. More pay where there are more cores than busy threads.";
     unixsocket: String = "unixsocket", [], Text, "\"\"", Startup,
         "Path of a unix socket to listen on.";
     unixsocketperm: u32 = "unixsocketperm", [], Octal, "0", Startup,
@@ -320,10 +322,8 @@ directives! {
     ["Accepted without effect"]
     notify_keyspace_events: EventClasses = "notify-keyspace-events", [], Text, "\"\"", Inert,
         "Classes of keyspace events to publish; nothing is published yet.";
-    io_threads: u32 = "io-threads", [], Int(1, 128), "1", Inert,
-        "Threads for reading and writing sockets; one thread does it.";
     io_threads_do_reads: bool = "io-threads-do-reads", [], Bool, "no", Inert,
-        "Whether those threads read too.";
+        "Whether the threads of io-threads read too; they only write.";
     rdbchecksum: bool = "rdbchecksum", [], Bool, "yes", Inert,
         "Checksum snapshots; always done.";
     sanitize_dump_payload: SanitizePayload = "sanitize-dump-payload", [], Choice(SanitizePayload::WORDS), "no", Inert,
