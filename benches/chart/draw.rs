@@ -8,8 +8,8 @@ const RATE: &str = "requests/s ";
 /// How the title of the table begins.
 const TITLE: &str = "### Throughput: ";
 
-const LABELS_WIDTH: f64 = 132.0;
-const PANEL_WIDTH: f64 = 236.0;
+const LABELS_WIDTH: f64 = 142.0;
+const PANEL_WIDTH: f64 = 234.0;
 const PANEL_GAP: f64 = 14.0;
 /// What the figure behind the longest bar needs.
 const FIGURE_WIDTH: f64 = 38.0;
@@ -99,7 +99,7 @@ pub fn throughput(document: &str) -> String {
     let mut svg = head(&table, width, top);
     for (panel, policy) in policies.iter().enumerate() {
         let left = panel_left(panel);
-        text(&mut svg, "group", left, HEAD_HEIGHT - 8.0, &format!("appendfsync {policy}"));
+        text(&mut svg, "group", left, HEAD_HEIGHT - 8.0, &panel_title(policy));
         let (from, to) = (HEAD_HEIGHT, top - GROUP_GAP / 2.0);
         let _ = writeln!(
             svg,
@@ -128,6 +128,11 @@ fn head(table: &Table<'_>, width: f64, height: f64) -> String {
         left += 90.0;
     }
     svg
+}
+
+/// What the policy is in a server's configuration; the table has `off` for a server without a log.
+fn panel_title(policy: &str) -> String {
+    if policy == "off" { "appendonly no".to_owned() } else { format!("appendfsync {policy}") }
 }
 
 fn panel_left(panel: usize) -> f64 {

@@ -20,7 +20,7 @@ use crate::unwritten::UnwrittenDisk;
 
 /// Commands of the shorter run: whole batches of every depth. The longer one doubles them, so that a
 /// table which grows by doubling has grown as much as it does on average.
-pub const COMMANDS: usize = 8192;
+pub const COMMANDS: usize = 2048;
 /// Commands to a batch.
 pub const DEPTHS: [usize; 2] = [1, 16];
 

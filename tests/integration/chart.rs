@@ -34,7 +34,8 @@ fn a_chart_has_a_bar_for_every_figure_to_scale() {
 ";
     let svg = draw::throughput(table);
     let width = |class: &str| -> Vec<f64> {
-        let bars = svg.split(&format!("<rect class=\"{class}\"")).skip(1);
+        let begin = format!("<rect class=\"{class}\"");
+        let bars = svg.split(&begin).skip(1);
         // The first is the legend's.
         let width = |bar: &str| bar.split("width=\"").nth(1)?.split('"').next()?.parse().ok();
         bars.skip(1).filter_map(width).collect()
