@@ -64,16 +64,14 @@ impl Report {
 
     /// What they were counted with, and the tables.
     pub fn print(&self, valgrind: &str) -> String {
-        let table = |head: &str, rows: &[Row]| {
-            head.to_owned() + &rows.iter().map(Row::print).collect::<String>()
-        };
-        format!(
-            "Counted by {valgrind} on {}; built by {}.\n\n{}\n{}",
-            std::env::consts::ARCH,
-            compiler(),
-            table(COMMANDS_HEAD, &self.commands),
-            table(FILES_HEAD, &self.files)
-        )
+        let (arch, compiler) = (std::env::consts::ARCH, compiler());
+        let mut text = format!("Counted by {valgrind} on {arch}; built by {compiler}.\n");
+        for (head, rows) in [(COMMANDS_HEAD, &self.commands), (FILES_HEAD, &self.files)] {
+            if !rows.is_empty() {
+                text += &format!("\n{head}{}", rows.iter().map(Row::print).collect::<String>());
+            }
+        }
+        text
     }
 
     /// Where the figures differ from those in the document, a line each.
