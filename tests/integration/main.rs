@@ -2,6 +2,7 @@
 
 mod cache_mode;
 mod catalogue;
+mod chart;
 #[path = "../support/command_runner.rs"]
 mod command_runner;
 #[cfg(feature = "interop")]
@@ -13,6 +14,8 @@ mod damage;
 #[cfg(feature = "interop")]
 #[path = "../support/dataset.rs"]
 mod dataset;
+#[path = "../../benches/chart/draw.rs"]
+mod draw;
 mod failing_disk;
 mod format;
 mod histories;
