@@ -22,6 +22,12 @@ pub fn describe(contest: &Contest) -> String {
     format!("### The machine\n\n| | |\n| --- | --- |\n{}\n", rows.join("\n"))
 }
 
+/// How the figures of this run can be had again.
+pub fn command_line() -> String {
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
+    format!("`cargo bench --bench versus -- {}`\n", words.join(" "))
+}
+
 fn said_by(program: &str) -> String {
     version(program).unwrap_or_else(|| "none".to_owned())
 }

@@ -1,4 +1,4 @@
-//! Vellum beside the redis-server found on PATH, driven by redis-benchmark: medians and ratios.
+//! Vellum beside the redis-server found on PATH: medians, ratios, and how they stand to the targets.
 //!
 //! `cargo bench --bench versus` measures everything, `-- --quick` a little of everything,
 //! `-- --help` tells the rest. Both servers run with the same directives and take turns, so that what
@@ -6,25 +6,38 @@
 
 #![expect(clippy::unwrap_used, reason = "a bench that cannot go on fails there")]
 
+mod beside;
 mod contest;
 mod disk;
+mod generator;
+mod limit;
 mod load;
 mod machine;
 mod memory;
+mod mixed;
 mod options;
+mod probe;
 mod process;
+mod promise;
+mod redis_benchmark;
 mod report;
+mod shapes;
 mod snapshot;
+mod stall;
 #[expect(dead_code, reason = "the tests use all of it, a bench a part")]
 mod support;
 mod sync;
 mod table;
+mod targets;
 mod throughput;
+mod ticker;
+mod verify;
 
 use clap::Parser;
 
 use contest::Contest;
 use options::{Group, Options};
+use table::Table;
 
 fn main() {
     let options = Options::parse().settled();
@@ -33,21 +46,43 @@ fn main() {
         return;
     }
     let contest = Contest::new(&options);
-    let mut report = machine::describe(&contest);
-    println!("{report}");
-    for group in &options.groups {
-        let section = match group {
-            Group::Disk => disk::measure(&contest),
-            Group::Throughput => throughput::measure(&contest),
-            Group::Memory => memory::measure(&contest),
-            Group::Load => load::measure(&contest),
-            Group::Sync => sync::measure(&contest),
-            Group::Snapshot => snapshot::measure(&contest),
-        };
+    let publish = |name: &str, section: &str| {
         println!("{section}");
-        report += &format!("\n{section}");
+        if options.readme {
+            report::into_readme(name, section);
+        }
+    };
+    publish("machine", &machine::describe(&contest));
+    let mut measured = Vec::new();
+    for &group in &options.groups {
+        let tables = measure(group, &contest);
+        let section: Vec<String> = tables.iter().map(Table::print).collect();
+        publish(&group.name(), &format!("{}\n{}", section.join("\n"), machine::command_line()));
+        measured.push((group, tables));
     }
-    if options.readme {
-        report::into_readme(&report);
+    let targets = targets::compare(&measured);
+    if options.is_everything() {
+        publish("targets", &targets);
+    } else {
+        // The document's table is of one run.
+        println!("{targets}");
+    }
+}
+
+fn measure(group: Group, contest: &Contest) -> Vec<Table> {
+    match group {
+        Group::Disk => disk::measure(contest),
+        Group::Limit => limit::measure(contest),
+        Group::Throughput => throughput::measure(contest),
+        Group::Mixed => mixed::measure(contest),
+        Group::Beside => beside::measure(contest),
+        Group::Promise => promise::measure(contest),
+        Group::Shapes => shapes::measure(contest),
+        Group::Stall => stall::measure(contest),
+        Group::Memory => memory::measure(contest),
+        Group::Load => load::measure(contest),
+        Group::Sync => sync::measure(contest),
+        Group::Snapshot => snapshot::measure(contest),
+        Group::Verify => verify::measure(contest),
     }
 }
