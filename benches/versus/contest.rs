@@ -14,6 +14,8 @@ pub const VALUE_LEN: usize = 64;
 /// Bytes and commands sent in one go while a server is being filled.
 const FILL_LEN: usize = 1_000_000;
 const FILL_BATCH: usize = 1000;
+/// Values are pieces of one text that begin at so many places.
+const TEXT_MORE: usize = 4096;
 
 /// One of the servers.
 #[derive(Clone, Copy, Debug)]
@@ -127,18 +129,27 @@ fn policy_args(policy: &str) -> [&str; 4] {
 
 /// Sets keys 0 to `keys`, named as redis-benchmark names them.
 pub fn fill(client: &mut Client, keys: u64, value_len: usize) {
-    let value = "v".repeat(value_len);
+    let text = noise(value_len + TEXT_MORE);
     let batch = (FILL_LEN / (value_len + 64)).clamp(1, FILL_BATCH) as u64;
     let mut first = 0;
     while first < keys {
         let last = keys.min(first + batch);
-        let set =
-            |n| format!("*3\r\n$3\r\nSET\r\n$16\r\nkey:{n:012}\r\n${value_len}\r\n{value}\r\n");
+        let set = |n: u64| {
+            let value = &text[n as usize % TEXT_MORE..][..value_len];
+            format!("*3\r\n$3\r\nSET\r\n$16\r\nkey:{n:012}\r\n${value_len}\r\n{value}\r\n")
+        };
         client.send_raw((first..last).map(set).collect::<String>().as_bytes()).unwrap();
         let replies = client.read_bytes(5 * (last - first) as usize).unwrap();
         assert!(replies.chunks(5).all(|reply| reply == b"+OK\r\n"), "a key was refused");
         first = last;
     }
+}
+
+/// Letters and digits that compression does not make shorter: a snapshot of values of one letter each
+/// would be a small part of the data.
+fn noise(len: usize) -> String {
+    let mut rng = fastrand::Rng::with_seed(len as u64);
+    (0..len).map(|_| rng.alphanumeric()).collect()
 }
 
 /// What a program says to `--version`; nothing if it cannot be run.

@@ -39,6 +39,12 @@ pub fn measure(contest: &Contest) -> Vec<Table> {
     vec![table]
 }
 
+/// Writes and syncs of 128 bytes a second, over bytes that are there: what one client could have at most.
+pub fn writes_per_s(contest: &Contest) -> f64 {
+    let times_us = times(contest, 128, FILE_LEN);
+    1e6 * times_us.len() as f64 / times_us.iter().sum::<f64>()
+}
+
 /// Sorted times, in microseconds, of writes one behind the other into a file of `filled` bytes.
 fn times(contest: &Contest, len: usize, filled: usize) -> Vec<f64> {
     let path = contest.dir().join("probe");

@@ -235,14 +235,16 @@ fn reply_len(bytes: &[u8]) -> io::Result<Option<usize>> {
     let Some(line_len) = bytes.iter().position(|&byte| byte == b'\n').map(|at| at + 1) else {
         return Ok(None);
     };
-    let text = || String::from_utf8_lossy(&bytes[..line_len]).trim_end().to_owned();
     match bytes[0] {
         b'+' => Ok(Some(line_len)),
+        // A missing value: the line is all there is.
+        b'$' if bytes[1] == b'-' => Ok(Some(line_len)),
         b'$' => {
-            let len = text()[1..].parse::<i64>().map_err(io::Error::other)?;
-            let whole = usize::try_from(len).map_or(line_len, |len| line_len + len + 2);
+            let digits = bytes[1..line_len].iter().filter(|byte| byte.is_ascii_digit());
+            let len = digits.fold(0, |sum, digit| sum * 10 + usize::from(digit - b'0'));
+            let whole = line_len + len + 2;
             Ok((whole <= bytes.len()).then_some(whole))
         }
-        _ => Err(io::Error::other(text())),
+        _ => Err(io::Error::other(String::from_utf8_lossy(&bytes[..line_len]))),
     }
 }

@@ -60,12 +60,13 @@ fn main() {
         publish(&group.name(), &format!("{}\n{}", section.join("\n"), machine::command_line()));
         measured.push((group, tables));
     }
-    let targets = targets::compare(&measured);
-    if options.is_everything() {
-        publish("targets", &targets);
-    } else {
+    match targets::compare(&measured) {
+        Some(targets) if options.is_everything() => {
+            publish("targets", &format!("{targets}\n{}", machine::command_line()));
+        }
         // The document's table is of one run.
-        println!("{targets}");
+        Some(targets) => println!("{targets}"),
+        None => {}
     }
 }
 

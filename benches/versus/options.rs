@@ -109,9 +109,9 @@ impl Options {
         }
         if self.quick {
             self.rounds = 1;
-            self.requests = self.requests.min(10_000);
+            self.requests = self.requests.min(5_000);
             self.seconds = self.seconds.min(0.5);
-            self.keys = self.keys.min(50_000);
+            self.keys = self.keys.min(20_000);
         }
         self.rounds = self.rounds.max(1);
         self

@@ -81,6 +81,11 @@ impl Table {
         }
     }
 
+    /// Whether nothing was added.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
     /// The median of a figure in the first row whose key is this one; `*` stands for any part of it.
     pub fn median(&self, key: &[&str], figure: &str, side: usize) -> Option<f64> {
         let matches = |row: &&Row| {

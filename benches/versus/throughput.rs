@@ -4,6 +4,7 @@
 //! time a request costs the server is the steadier figure on a machine that does other things as well.
 
 use crate::contest::{Contest, VALUE_LEN};
+use crate::disk::writes_per_s;
 use crate::process::ProcessorTime;
 use crate::redis_benchmark::{Load, Work};
 use crate::table::{Figure, Table};
@@ -14,7 +15,10 @@ const FIGURES: &[Figure] = &[
     Figure::compared("CPU us/request", 2),
 ];
 
-/// Measures the whole matrix.
+const DISK_FIGURES: &[Figure] =
+    &[Figure::plain("writes/s", 0), Figure::plain("by Vellum's SETs", 2)];
+
+/// Measures the whole matrix. With `always` also the bare disk, before every run of one client.
 pub fn measure(contest: &Contest) -> Vec<Table> {
     let options = &contest.options;
     let title = format!(
@@ -23,10 +27,14 @@ pub fn measure(contest: &Contest) -> Vec<Table> {
     );
     let keys = &["appendfsync", "command", "clients", "depth"];
     let mut table = Table::new(contest, title, keys, FIGURES);
+    let title = "128 bytes written over and synced, beside one client under always";
+    let mut disk = Table::of_one(title, &["file"], DISK_FIGURES);
     for policy in &options.policies {
         for sides in contest.rounds() {
             let servers = contest.start_all(&sides, policy, options.keys);
             for (test, load) in loads(contest, policy) {
+                let waits_for_disk = policy == "always" && test == "SET" && load.clients == 1;
+                let bare = (waits_for_disk && load.depth == 1).then(|| writes_per_s(contest));
                 for (side, server) in &servers {
                     let time = ProcessorTime::of(server.pid());
                     let outcome = load.run(server.port);
@@ -35,11 +43,14 @@ pub fn measure(contest: &Contest) -> Vec<Table> {
                     let key = [policy.as_str(), test, clients.as_str(), depth.as_str()];
                     let figures = [outcome.requests_per_s, outcome.p99_ms, cpu_us];
                     table.add(key, side.index, figures);
+                    if let Some(bare) = bare.filter(|_| side.index == 0) {
+                        disk.add(["the disk alone"], 0, [bare, bare / outcome.requests_per_s]);
+                    }
                 }
             }
         }
     }
-    vec![table]
+    if disk.is_empty() { vec![table] } else { vec![table, disk] }
 }
 
 /// All runs of one policy. A run with one client waits for every reply, and under `always` for the
