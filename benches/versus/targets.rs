@@ -183,6 +183,7 @@ const TARGETS: &[Target] = &[
         by_redis(Group::Load, &["a snapshot"], "keys/s"),
         AtLeast(2.0),
     ),
+    // Both of two cores are used if it is more than one and a half: some of a start is one thread's.
     target(
         "start on a snapshot: cores used",
         Value(vellum(Group::Load, &["a snapshot"], "cores used")),
