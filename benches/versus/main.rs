@@ -46,27 +46,26 @@ fn main() {
         return;
     }
     let contest = Contest::new(&options);
-    let publish = |name: &str, section: &str| {
+    let publish = |name: &str, section: &str, is_for_readme: bool| {
         println!("{section}");
-        if options.readme {
+        if options.readme && is_for_readme {
             report::into_readme(name, section);
         }
     };
-    publish("machine", &machine::describe(&contest));
+    // In the document these two are of one run that measured everything.
+    let is_everything = options.is_everything();
+    publish("machine", &machine::describe(&contest), is_everything);
     let mut measured = Vec::new();
     for &group in &options.groups {
+        let made_by = machine::made_by();
         let tables = measure(group, &contest);
         let section: Vec<String> = tables.iter().map(Table::print).collect();
-        publish(&group.name(), &format!("{}\n{}", section.join("\n"), machine::command_line()));
+        publish(&group.name(), &format!("{}\n{made_by}", section.join("\n")), true);
         measured.push((group, tables));
     }
-    match targets::compare(&measured) {
-        Some(targets) if options.is_everything() => {
-            publish("targets", &format!("{targets}\n{}", machine::command_line()));
-        }
-        // The document's table is of one run.
-        Some(targets) => println!("{targets}"),
-        None => {}
+    if let Some(targets) = targets::compare(&measured) {
+        let section = format!("{targets}\n{}", machine::made_by());
+        publish("targets", &section, is_everything);
     }
 }
 
