@@ -10,18 +10,20 @@ use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 
 use crate::contest::Contest;
-use crate::redis_benchmark::{Load, Work};
+use crate::process::ProcessorTime;
+use crate::redis_benchmark::{Load, Outcome, Work};
 use crate::table::{Figure, Table};
 
 const FIGURES: &[Figure] = &[
     Figure::plain("requests/s", 0),
     Figure::plain("% of the limit", 1),
     Figure::plain("p99 ms", 2),
+    Figure::plain("CPU us/request", 2),
 ];
 /// The row of the server that only answers.
 const LIMIT: &str = "only +OK";
 
-/// The limit and the servers take turns; the share is taken run by run.
+/// The limit and the servers take turns; the share is taken round by round.
 pub fn measure(contest: &Contest) -> Vec<Table> {
     let options = &contest.options;
     let title = format!(
@@ -29,20 +31,28 @@ pub fn measure(contest: &Contest) -> Vec<Table> {
         options.keys, options.rounds
     );
     let mut table = Table::of_one(title, &["server", "depth"], FIGURES);
-    for sides in contest.rounds() {
+    for (sides, round) in contest.rounds().zip(0..) {
         let servers = contest.start_all(&sides, "off", options.keys);
         let limit = Limit::start();
+        let mut all = vec![(LIMIT, limit.port, std::process::id())];
+        all.extend(servers.iter().map(|(side, server)| (side.name, server.port, server.pid())));
+        let turns = all.len();
+        all.rotate_left(round % turns);
         for &depth in &options.depths {
             let requests = options.requests * if depth > 1 { 5 } else { 1 };
             let load = Load { depth, ..Load::new(Work::Test("GET"), requests, options.keys) };
-            let depth = depth.to_string();
-            let most = load.run(limit.port);
-            let figures = [most.requests_per_s, 100.0, most.p99_ms];
-            table.add([LIMIT, &depth], 0, figures);
-            for (side, server) in &servers {
-                let outcome = load.run(server.port);
-                let share = 100.0 * outcome.requests_per_s / most.requests_per_s;
-                table.add([side.name, &depth], 0, [outcome.requests_per_s, share, outcome.p99_ms]);
+            let outcomes = all.iter().map(|&(name, port, pid)| {
+                let time = ProcessorTime::of(pid);
+                let outcome = load.run(port);
+                (name, outcome, time.us_each(requests))
+            });
+            let outcomes: Vec<_> = outcomes.collect();
+            let most = outcomes.iter().find(|(name, ..)| *name == LIMIT);
+            let most = most.map_or(f64::NAN, |(_, outcome, _)| outcome.requests_per_s);
+            for (name, Outcome { requests_per_s, p99_ms }, cpu_us) in outcomes {
+                let share = 100.0 * requests_per_s / most;
+                let key = [name, &depth.to_string()];
+                table.add(key, 0, [requests_per_s, share, p99_ms, cpu_us]);
             }
         }
     }
