@@ -240,6 +240,11 @@ const TARGETS: &[Target] = &[
         AtMost(5.0),
     ),
     target(
+        "snapshot under writes, `everysec`: longest wait, ms",
+        Value(vellum(Group::Snapshot, &["everysec"], "longest meanwhile ms")),
+        AtMost(5.0),
+    ),
+    target(
         "snapshot under writes, `always`: longest wait, ms",
         Value(vellum(Group::Snapshot, &["always"], "longest meanwhile ms")),
         AtMost(5.0),
@@ -247,6 +252,11 @@ const TARGETS: &[Target] = &[
     target(
         "snapshot under writes, no log: memory rises by %",
         Value(vellum(Group::Snapshot, &["off"], "memory rise %")),
+        AtMost(5.0),
+    ),
+    target(
+        "snapshot under writes, `everysec`: memory rises by %",
+        Value(vellum(Group::Snapshot, &["everysec"], "memory rise %")),
         AtMost(5.0),
     ),
     target(
