@@ -6,28 +6,43 @@ use std::os::unix::fs::FileExt;
 use std::time::Instant;
 
 use crate::contest::Contest;
+use crate::table::{Figure, Table};
 
 /// Length of the file that is written over: longer than what is written to it.
 const FILE_LEN: usize = 8 * 1024 * 1024;
 const WRITES: usize = 300;
 
+const FIGURES: &[Figure] = &[
+    Figure::plain("over existing bytes, p50", 0),
+    Figure::plain("over existing bytes, p99", 0),
+    Figure::plain("appended, p50", 0),
+    Figure::plain("appended, p99", 0),
+];
+
 /// Writes and syncs pieces of several lengths, over bytes that are there and behind the file's end.
-pub fn measure(contest: &Contest) -> String {
-    let mut lines = vec![
-        "### The disk alone: write and fdatasync, microseconds".to_owned(),
-        String::new(),
-        "| bytes | over existing bytes, p50 | p99 | appended, p50 | p99 |".to_owned(),
-        "| ---: | ---: | ---: | ---: | ---: |".to_owned(),
-    ];
-    for len in [128, 4096, 65536] {
-        let over = times(contest, len, FILE_LEN);
-        let appended = times(contest, len, 0);
-        let cells = [percentile(&over, 50), percentile(&over, 99)];
-        let more = [percentile(&appended, 50), percentile(&appended, 99)];
-        let cells: Vec<String> = cells.iter().chain(&more).map(|us| format!("{us:.0}")).collect();
-        lines.push(format!("| {len} | {} |", cells.join(" | ")));
+pub fn measure(contest: &Contest) -> Vec<Table> {
+    let title = "The disk alone: write and fdatasync, microseconds";
+    let mut table = Table::of_one(title, &["bytes"], FIGURES);
+    for _ in 0..contest.options.rounds {
+        for len in [128, 4096, 65536] {
+            let over = times(contest, len, FILE_LEN);
+            let appended = times(contest, len, 0);
+            let figures = [
+                percentile(&over, 50),
+                percentile(&over, 99),
+                percentile(&appended, 50),
+                percentile(&appended, 99),
+            ];
+            table.add([&len.to_string()], 0, figures);
+        }
     }
-    lines.join("\n") + "\n"
+    vec![table]
+}
+
+/// Writes and syncs of 128 bytes a second, over bytes that are there: what one client could have at most.
+pub fn writes_per_s(contest: &Contest) -> f64 {
+    let times_us = times(contest, 128, FILE_LEN);
+    1e6 * times_us.len() as f64 / times_us.iter().sum::<f64>()
 }
 
 /// Sorted times, in microseconds, of writes one behind the other into a file of `filled` bytes.

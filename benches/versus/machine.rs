@@ -6,10 +6,9 @@ use crate::contest::{Contest, version};
 
 /// The machine, the programs, and how busy it was when this began.
 pub fn describe(contest: &Contest) -> String {
-    let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
     let options = &contest.options;
     let facts = [
-        ("processor", format!("{}, {cores} cores", field("/proc/cpuinfo", "model name"))),
+        ("processor", processor()),
         ("memory", field("/proc/meminfo", "MemTotal")),
         ("file system", file_system(contest.dir())),
         ("kernel", first_line("/proc/sys/kernel/osrelease")),
@@ -20,6 +19,20 @@ pub fn describe(contest: &Contest) -> String {
     ];
     let rows = facts.map(|(name, fact)| format!("| {name} | {fact} |"));
     format!("### The machine\n\n| | |\n| --- | --- |\n{}\n", rows.join("\n"))
+}
+
+/// How the figures of a group were made: the command, where, and how busy that is now.
+pub fn made_by() -> String {
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
+    let command = format!("cargo bench --bench versus -- {}", words.join(" "));
+    let load = first_line("/proc/loadavg");
+    let load: Vec<&str> = load.split(' ').take(3).collect();
+    format!("`{command}` on {}; load average {}\n", processor(), load.join(" "))
+}
+
+fn processor() -> String {
+    let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
+    format!("{}, {cores} cores", field("/proc/cpuinfo", "model name"))
 }
 
 fn said_by(program: &str) -> String {

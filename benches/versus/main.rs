@@ -1,4 +1,4 @@
-//! Vellum beside the redis-server found on PATH, driven by redis-benchmark: medians and ratios.
+//! Vellum beside the redis-server found on PATH: medians, ratios, and how they stand to the targets.
 //!
 //! `cargo bench --bench versus` measures everything, `-- --quick` a little of everything,
 //! `-- --help` tells the rest. Both servers run with the same directives and take turns, so that what
@@ -6,25 +6,38 @@
 
 #![expect(clippy::unwrap_used, reason = "a bench that cannot go on fails there")]
 
+mod beside;
 mod contest;
 mod disk;
+mod generator;
+mod limit;
 mod load;
 mod machine;
 mod memory;
+mod mixed;
 mod options;
+mod probe;
 mod process;
+mod promise;
+mod redis_benchmark;
 mod report;
+mod shapes;
 mod snapshot;
+mod stall;
 #[expect(dead_code, reason = "the tests use all of it, a bench a part")]
 mod support;
 mod sync;
 mod table;
+mod targets;
 mod throughput;
+mod ticker;
+mod verify;
 
 use clap::Parser;
 
 use contest::Contest;
 use options::{Group, Options};
+use table::Table;
 
 fn main() {
     let options = Options::parse().settled();
@@ -33,21 +46,43 @@ fn main() {
         return;
     }
     let contest = Contest::new(&options);
-    let mut report = machine::describe(&contest);
-    println!("{report}");
-    for group in &options.groups {
-        let section = match group {
-            Group::Disk => disk::measure(&contest),
-            Group::Throughput => throughput::measure(&contest),
-            Group::Memory => memory::measure(&contest),
-            Group::Load => load::measure(&contest),
-            Group::Sync => sync::measure(&contest),
-            Group::Snapshot => snapshot::measure(&contest),
-        };
+    let publish = |name: &str, section: &str, is_for_readme: bool| {
         println!("{section}");
-        report += &format!("\n{section}");
+        if options.readme && is_for_readme {
+            report::into_readme(name, section);
+        }
+    };
+    // In the document these two are of one run that measured everything.
+    let is_everything = options.is_everything();
+    publish("machine", &machine::describe(&contest), is_everything);
+    let mut measured = Vec::new();
+    for &group in &options.groups {
+        let made_by = machine::made_by();
+        let tables = measure(group, &contest);
+        let section: Vec<String> = tables.iter().map(Table::print).collect();
+        publish(&group.name(), &format!("{}\n{made_by}", section.join("\n")), true);
+        measured.push((group, tables));
     }
-    if options.readme {
-        report::into_readme(&report);
+    if let Some(targets) = targets::compare(&measured) {
+        let section = format!("{targets}\n{}", machine::made_by());
+        publish("targets", &section, is_everything);
+    }
+}
+
+fn measure(group: Group, contest: &Contest) -> Vec<Table> {
+    match group {
+        Group::Disk => disk::measure(contest),
+        Group::Limit => limit::measure(contest),
+        Group::Throughput => throughput::measure(contest),
+        Group::Mixed => mixed::measure(contest),
+        Group::Beside => beside::measure(contest),
+        Group::Promise => promise::measure(contest),
+        Group::Shapes => shapes::measure(contest),
+        Group::Stall => stall::measure(contest),
+        Group::Memory => memory::measure(contest),
+        Group::Load => load::measure(contest),
+        Group::Sync => sync::measure(contest),
+        Group::Snapshot => snapshot::measure(contest),
+        Group::Verify => verify::measure(contest),
     }
 }

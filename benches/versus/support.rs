@@ -11,7 +11,7 @@ pub use client::{Client, Value};
 pub use process::{Program, Server};
 
 /// How long anything may take before the bench gives up on it.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(600);
 
 /// Waits until `condition` gives a value; panics with `what` when it never does.
 pub fn wait_for<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {

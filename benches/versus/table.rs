@@ -1,8 +1,8 @@
-//! Samples in, a Markdown table of medians and ratios out.
+//! Samples in; a Markdown table of medians and ratios out, and single medians for who asks.
 
-use crate::contest::{Contest, Side};
+use crate::contest::Contest;
 
-/// A figure that is measured for both servers.
+/// A figure that is measured for every side of a table.
 #[derive(Clone, Copy, Debug)]
 pub struct Figure {
     /// Over its columns, unit included.
@@ -11,6 +11,18 @@ pub struct Figure {
     pub decimals: usize,
     /// Whether the ratio is shown.
     pub ratio: bool,
+}
+
+impl Figure {
+    /// One whose ratio is shown.
+    pub const fn compared(name: &'static str, decimals: usize) -> Self {
+        Self { name, decimals, ratio: true }
+    }
+
+    /// One that stands by itself.
+    pub const fn plain(name: &'static str, decimals: usize) -> Self {
+        Self { name, decimals, ratio: false }
+    }
 }
 
 /// What was measured so far.
@@ -29,7 +41,7 @@ struct Row {
 }
 
 impl Table {
-    /// A table whose rows are told apart by `keys`.
+    /// A table of both servers, whose rows are told apart by `keys`.
     pub fn new(
         contest: &Contest,
         title: impl Into<String>,
@@ -40,11 +52,20 @@ impl Table {
         Self { title: title.into(), keys, figures, sides, rows: Vec::new() }
     }
 
-    /// Adds one sample of every figure to the row with this key.
+    /// A table of something there is only one of: its side has the index 0.
+    pub fn of_one(
+        title: impl Into<String>,
+        keys: &'static [&'static str],
+        figures: &'static [Figure],
+    ) -> Self {
+        Self { title: title.into(), keys, figures, sides: vec![""], rows: Vec::new() }
+    }
+
+    /// Adds one sample of every figure to the row with this key, for the side of this index.
     pub fn add<const KEYS: usize, const FIGURES: usize>(
         &mut self,
         key: [&str; KEYS],
-        side: Side,
+        side: usize,
         values: [f64; FIGURES],
     ) {
         assert!(KEYS == self.keys.len() && FIGURES == self.figures.len());
@@ -56,15 +77,42 @@ impl Table {
             self.rows.len() - 1
         });
         for (samples, value) in self.rows[index].samples.iter_mut().zip(values) {
-            samples[side.index].push(value);
+            samples[side].push(value);
         }
+    }
+
+    /// Whether nothing was added.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// The median of a figure in the first row whose key is this one; `*` stands for any part of it.
+    pub fn median(&self, key: &[&str], figure: &str, side: usize) -> Option<f64> {
+        let matches = |row: &&Row| {
+            row.key.len() == key.len()
+                && row.key.iter().zip(key).all(|(part, wanted)| *wanted == "*" || part == wanted)
+        };
+        self.figure_of(self.rows.iter().find(matches)?, figure, side)
+    }
+
+    /// A figure of the first side by the same of the second, for every row.
+    pub fn ratios(&self, figure: &str) -> Vec<f64> {
+        let ratio = |row| Some(self.figure_of(row, figure, 0)? / self.figure_of(row, figure, 1)?);
+        self.rows.iter().filter_map(ratio).collect()
+    }
+
+    fn figure_of(&self, row: &Row, figure: &str, side: usize) -> Option<f64> {
+        let index = self.figures.iter().position(|known| known.name == figure)?;
+        let value = median(row.samples[index].get(side)?);
+        value.is_finite().then_some(value)
     }
 
     /// The title and the table.
     pub fn print(&self) -> String {
         let mut head: Vec<String> = self.keys.iter().map(|&key| key.to_owned()).collect();
         for figure in self.figures {
-            head.extend(self.sides.iter().map(|side| format!("{} {side}", figure.name)));
+            let names = self.sides.iter().map(|side| format!("{} {side}", figure.name));
+            head.extend(names.map(|name| name.trim_end().to_owned()));
             head.extend(self.has_ratio(figure).then(|| "ratio".to_owned()));
         }
         let rule = |at| if at < self.keys.len() { "---" } else { "---:" };
@@ -78,8 +126,8 @@ impl Table {
         let mut cells = row.key.clone();
         for (figure, samples) in self.figures.iter().zip(&row.samples) {
             let medians: Vec<f64> = samples.iter().map(|samples| median(samples)).collect();
-            cells.extend(medians.iter().map(|value| format!("{value:.*}", figure.decimals)));
-            cells.extend(self.has_ratio(figure).then(|| format!("{:.2}", medians[0] / medians[1])));
+            cells.extend(medians.iter().map(|value| shown(*value, figure.decimals)));
+            cells.extend(self.has_ratio(figure).then(|| shown(medians[0] / medians[1], 2)));
         }
         cells
     }
@@ -89,12 +137,18 @@ impl Table {
     }
 }
 
-fn line(cells: &[String]) -> String {
+/// Cells as a row of a Markdown table.
+pub fn line(cells: &[String]) -> String {
     format!("| {} |", cells.join(" | "))
 }
 
+/// A dash where nothing was measured.
+fn shown(value: f64, decimals: usize) -> String {
+    if value.is_finite() { format!("{value:.decimals$}") } else { "-".to_owned() }
+}
+
 /// The middle one, or the mean of the middle two.
-pub fn median(samples: &[f64]) -> f64 {
+fn median(samples: &[f64]) -> f64 {
     let mut sorted = samples.to_vec();
     sorted.sort_by(f64::total_cmp);
     match sorted.len() {

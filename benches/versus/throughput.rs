@@ -3,35 +3,23 @@
 //! Both servers of a round are up at once and filled alike; they take turns run by run. The processor
 //! time a request costs the server is the steadier figure on a machine that does other things as well.
 
-use std::process::{Command, Stdio};
-
-use crate::contest::{Contest, Side, VALUE_LEN};
-use crate::process::processor_time;
-use crate::support::Server;
+use crate::contest::{Contest, VALUE_LEN};
+use crate::disk::writes_per_s;
+use crate::process::ProcessorTime;
+use crate::redis_benchmark::{Load, Work};
 use crate::table::{Figure, Table};
 
 const FIGURES: &[Figure] = &[
-    Figure { name: "requests/s", decimals: 0, ratio: true },
-    Figure { name: "p99 ms", decimals: 2, ratio: false },
-    Figure { name: "CPU us/request", decimals: 2, ratio: true },
+    Figure::compared("requests/s", 0),
+    Figure::plain("p99 ms", 2),
+    Figure::compared("CPU us/request", 2),
 ];
 
-/// One run of redis-benchmark.
-#[derive(Clone, Copy, Debug)]
-struct Load {
-    test: &'static str,
-    clients: u64,
-    depth: u64,
-    requests: u64,
-}
+const DISK_FIGURES: &[Figure] =
+    &[Figure::plain("writes/s", 0), Figure::plain("by Vellum's SETs", 2)];
 
-struct Outcome {
-    requests_per_s: f64,
-    p99_ms: f64,
-}
-
-/// Measures the whole matrix.
-pub fn measure(contest: &Contest) -> String {
+/// Measures the whole matrix. With `always` also the bare disk, before every run of one client.
+pub fn measure(contest: &Contest) -> Vec<Table> {
     let options = &contest.options;
     let title = format!(
         "Throughput: {VALUE_LEN}-byte values, {} keys, medians of {} rounds",
@@ -39,31 +27,35 @@ pub fn measure(contest: &Contest) -> String {
     );
     let keys = &["appendfsync", "command", "clients", "depth"];
     let mut table = Table::new(contest, title, keys, FIGURES);
+    let title = "128 bytes written over and synced, beside one client under always";
+    let mut disk = Table::of_one(title, &["file"], DISK_FIGURES);
     for policy in &options.policies {
         for sides in contest.rounds() {
-            let start = |side: &Side| (*side, contest.start(*side, policy, options.keys));
-            let servers: Vec<(Side, Server)> = sides.iter().map(start).collect();
-            for load in loads(contest, policy) {
+            let servers = contest.start_all(&sides, policy, options.keys);
+            for (test, load) in loads(contest, policy) {
+                let waits_for_disk = policy == "always" && test == "SET" && load.clients == 1;
+                let bare = (waits_for_disk && load.depth == 1).then(|| writes_per_s(contest));
                 for (side, server) in &servers {
-                    let before = processor_time(server.pid());
-                    let outcome = run(contest, server.port, load);
-                    let used = processor_time(server.pid()).zip(before);
-                    let cpu_us = used.map_or(f64::NAN, |(after, before)| {
-                        (after - before).as_secs_f64() * 1e6 / load.requests as f64
-                    });
+                    let time = ProcessorTime::of(server.pid());
+                    let outcome = load.run(server.port);
+                    let cpu_us = time.us_each(load.requests);
                     let (clients, depth) = (load.clients.to_string(), load.depth.to_string());
-                    let key = [policy.as_str(), load.test, clients.as_str(), depth.as_str()];
-                    table.add(key, *side, [outcome.requests_per_s, outcome.p99_ms, cpu_us]);
+                    let key = [policy.as_str(), test, clients.as_str(), depth.as_str()];
+                    let figures = [outcome.requests_per_s, outcome.p99_ms, cpu_us];
+                    table.add(key, side.index, figures);
+                    if let Some(bare) = bare.filter(|_| side.index == 0) {
+                        disk.add(["the disk alone"], 0, [bare, bare / outcome.requests_per_s]);
+                    }
                 }
             }
         }
     }
-    table.print()
+    if disk.is_empty() { vec![table] } else { vec![table, disk] }
 }
 
 /// All runs of one policy. A run with one client waits for every reply, and under `always` for the
 /// disk as well: it has fewer requests, a deep pipeline has more.
-fn loads(contest: &Contest, policy: &str) -> Vec<Load> {
+fn loads(contest: &Contest, policy: &str) -> Vec<(&'static str, Load)> {
     let options = &contest.options;
     let mut loads = Vec::new();
     for &clients in &options.clients {
@@ -77,34 +69,11 @@ fn loads(contest: &Contest, policy: &str) -> Vec<Load> {
                 };
                 let more = if depth > 1 { 5.0 } else { 1.0 };
                 let requests = (options.requests as f64 * share * more) as u64;
-                loads.push(Load { test, clients, depth, requests: requests.max(clients * depth) });
+                let requests = requests.max(clients * depth);
+                let all = Load::new(Work::Test(test), requests, options.keys);
+                loads.push((test, Load { clients, depth, ..all }));
             }
         }
     }
     loads
-}
-
-fn run(contest: &Contest, port: u16, load: Load) -> Outcome {
-    let keys = contest.options.keys.to_string();
-    let output = Command::new("redis-benchmark")
-        .args(["-h", "127.0.0.1", "--csv", "-r", &keys, "-t", load.test])
-        .args(["-p", &port.to_string(), "-d", &VALUE_LEN.to_string()])
-        .args(["-c", &load.clients.to_string(), "-P", &load.depth.to_string()])
-        .args(["-n", &load.requests.to_string()])
-        .stdin(Stdio::null())
-        .output();
-    let output = output.unwrap_or_else(|e| panic!("redis-benchmark cannot be run: {e}"));
-    let text = String::from_utf8_lossy(&output.stdout);
-    let mut lines = text.lines().map(|line| line.split(',').map(|cell| cell.trim_matches('"')));
-    let (Some(head), Some(cells)) = (lines.next(), lines.next()) else {
-        panic!("redis-benchmark printed no figures: {text}");
-    };
-    let cells: Vec<(&str, &str)> = head.zip(cells).collect();
-    let cell = |name: &str| {
-        let value = cells.iter().find(|(head, _)| *head == name).map(|(_, value)| value.parse());
-        value
-            .and_then(Result::ok)
-            .unwrap_or_else(|| panic!("no {name} from redis-benchmark: {text}"))
-    };
-    Outcome { requests_per_s: cell("rps"), p99_ms: cell("p99_latency_ms") }
 }
