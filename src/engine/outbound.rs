@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use super::gate::Ticket;
 use crate::resp::{Protocol, Reply};
 
-/// Keep this much capacity between bursts; more is given back.
-const CAPACITY_KEPT: usize = 16 * 1024;
+/// Sent bytes in front of others are dropped once there are so many.
+const COMPACTED_LEN_MIN: usize = 16 * 1024;
 
 #[derive(Clone, Copy, Debug)]
 struct Stretch {
@@ -60,12 +60,9 @@ impl Outbound {
         assert!(self.sent <= self.open, "sent a reply that was still waiting");
         if self.sent == self.reply.buffer.len() {
             self.reply.buffer.clear();
-            if self.reply.buffer.capacity() > CAPACITY_KEPT {
-                self.reply.buffer.shrink_to(CAPACITY_KEPT);
-            }
             self.sent = 0;
             self.open = 0;
-        } else if self.sent > self.reply.buffer.len() / 2 && self.sent > CAPACITY_KEPT {
+        } else if self.sent > self.reply.buffer.len() / 2 && self.sent > COMPACTED_LEN_MIN {
             self.reply.buffer.drain(..self.sent);
             self.open -= self.sent;
             for stretch in &mut self.stretches {
@@ -75,18 +72,29 @@ impl Outbound {
         }
     }
 
-    /// Takes the bytes that may be sent now out of the buffer: they count as sent. `spare` is what they are
-    /// put into, or the buffer goes on with.
-    pub fn take_sendable(&mut self, released: Ticket, mut spare: Vec<u8>) -> Vec<u8> {
-        spare.clear();
+    /// Takes the bytes that may be sent now out of the buffer: they count as sent.
+    pub fn take_sendable(&mut self, released: Ticket) -> Vec<u8> {
         let len = self.sendable(released).len();
         if self.sent == 0 && len == self.reply.buffer.len() {
             self.open = 0;
-            return std::mem::replace(&mut self.reply.buffer, spare);
+            return std::mem::take(&mut self.reply.buffer);
         }
-        spare.extend_from_slice(self.sendable(released));
+        let bytes = self.sendable(released).to_vec();
         self.consume(len);
-        spare
+        bytes
+    }
+
+    /// Lends an empty buffer to write into, unless there is one.
+    pub fn lend(&mut self, spare: impl FnOnce() -> Vec<u8>) {
+        if self.reply.buffer.capacity() == 0 {
+            self.reply.buffer = spare();
+        }
+    }
+
+    /// Takes the buffer back once nothing is in it.
+    pub fn reclaim(&mut self) -> Option<Vec<u8>> {
+        let is_spare = self.reply.buffer.is_empty() && self.reply.buffer.capacity() > 0;
+        is_spare.then(|| std::mem::take(&mut self.reply.buffer))
     }
 
     /// Bytes not yet sent.
@@ -139,16 +147,31 @@ mod tests {
         out.seal(none, none);
         out.reply.simple("b");
         out.seal(none.after(5), none);
-        assert_eq!(out.take_sendable(none, Vec::new()), b"+a\r\n");
-        assert_eq!(out.take_sendable(none, Vec::new()), b"");
+        assert_eq!(out.take_sendable(none), b"+a\r\n");
+        assert_eq!(out.take_sendable(none), b"");
         assert_eq!(out.pending_bytes(), 4);
         out.reply.simple("c");
         out.seal(none, none);
-        assert_eq!(out.take_sendable(none.after(5), b"used".to_vec()), b"+b\r\n+c\r\n");
+        assert_eq!(out.take_sendable(none.after(5)), b"+b\r\n+c\r\n");
         assert!(out.pending_bytes() == 0 && !out.is_gated());
         out.reply.simple("d");
         out.seal(none, none);
         assert_eq!(out.sendable(none), b"+d\r\n");
+    }
+
+    #[test]
+    fn a_buffer_is_lent_and_reclaimed_empty() {
+        let none = Ticket::NONE;
+        let mut out = Outbound::default();
+        assert_eq!(out.reclaim(), None);
+        out.lend(|| Vec::with_capacity(100));
+        out.lend(|| unreachable!("there is one already"));
+        out.reply.simple("a");
+        out.seal(none, none);
+        assert_eq!(out.reclaim(), None);
+        out.consume(4);
+        assert!(out.reclaim().is_some_and(|buffer| buffer.capacity() >= 100));
+        assert_eq!(out.reply.buffer.capacity(), 0);
     }
 
     #[test]

@@ -113,7 +113,15 @@ fn look(
     only: Option<&BTreeSet<PathBuf>>,
 ) -> Result<(Vec<Finding>, Totals), InspectError> {
     let files = Files::list(storage, layout)?;
+    let is_wanted = |path: &Path| only.is_none_or(|only| only.contains(path));
+    // Nearly always a second name of the base: then it is read under that one.
+    let is_read_already = |file: &FoundFile| {
+        matches!(file.kind, FileKind::BaseRdb(_))
+            && is_wanted(&file.path)
+            && storage.is_same_file(&file.path, &layout.dump()).unwrap_or(false)
+    };
     let dump_len = match storage.open(&layout.dump(), OpenMode::Read) {
+        Ok(_) if files.all.iter().any(is_read_already) => 0,
         Ok(file) => file.len().unwrap_or(0),
         Err(_) => 0,
     };
@@ -127,12 +135,11 @@ fn look(
     };
     verifier.check_lock()?;
     verifier.check_start(&files);
-    let is_wanted = |path: &Path| only.is_none_or(|only| only.contains(path));
     for file in files.all.iter().filter(|file| is_wanted(&file.path)) {
         verifier.check_file(&files, file)?;
     }
     if is_wanted(&layout.dump()) {
-        verifier.check_dump()?;
+        verifier.check_dump(dump_len > 0)?;
     }
     verifier.bar.finish();
     let Verifier { mut findings, totals, .. } = verifier;
@@ -340,15 +347,17 @@ impl Verifier<'_> {
         }
     }
 
-    /// The snapshot in the data directory itself: nearly always a second name of the base, but it is
-    /// what a server without a manifest loads.
-    fn check_dump(&mut self) -> Result<(), InspectError> {
+    /// The files in the data directory itself: what a server without a manifest loads. The snapshot is
+    /// read unless that has been done under another name.
+    fn check_dump(&mut self, is_to_be_read: bool) -> Result<(), InspectError> {
         for path in [self.layout.dump(), self.layout.old_aof()] {
             if !self.storage.exists(&path).map_err(InspectError::io("look for", &path))? {
                 continue;
             }
             if path == self.layout.dump() {
-                self.check_snapshot(&path)?;
+                if is_to_be_read {
+                    self.check_snapshot(&path)?;
+                }
             } else if let Ok(recovery) = recover(self.storage, self.layout, TailPolicy::Trim)
                 && recovery.found == Found::OldAof
             {

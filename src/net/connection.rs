@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 
 use super::shared::{Connection, Network};
 use super::stream::{ReadHalf, WriteHalf, reunite};
+use crate::base::limits::READ_CHUNK_LEN;
 use crate::engine::service::{TakenSocket, Wait};
 use crate::engine::{Flow, Peer, Session, Ticket};
 use crate::resp::Batch;
@@ -75,6 +76,21 @@ pub async fn serve(network: Rc<Network>, peer: Peer, read: ReadHalf, write: Writ
     connection.write.borrow_mut().take();
 }
 
+/// Makes room for so many more bytes, in a buffer that somebody left if there is one.
+fn make_room(buffer: &mut Vec<u8>, missing: usize, network: &Network) {
+    if buffer.capacity() - buffer.len() >= missing {
+        return;
+    }
+    let mut spares = network.spares.borrow_mut();
+    match spares.take_for(buffer.len() + missing) {
+        None => buffer.reserve(missing),
+        Some(mut larger) => {
+            larger.extend_from_slice(buffer);
+            spares.put(std::mem::replace(buffer, larger));
+        }
+    }
+}
+
 struct Reader {
     network: Rc<Network>,
     connection: Rc<Connection>,
@@ -100,10 +116,12 @@ impl Reader {
         }
     }
 
-    /// Reads once, into the shared scratch buffer and from there behind what is held already.
+    /// Reads once, into the shared scratch buffer and from there behind what is held already; straight
+    /// there where much is to come.
     /// An error is the end of the connection, and so is being killed.
     async fn fill(&mut self) -> io::Result<usize> {
-        let Self { network, connection, read, buffer, .. } = self;
+        let Self { network, connection, read, buffer, parser, .. } = self;
+        let missing = parser.buffer_len_wanted().saturating_sub(buffer.len());
         let woken = connection.wake.notified();
         tokio::pin!(woken);
         poll_fn(|cx| {
@@ -115,6 +133,13 @@ impl Reader {
                     break;
                 }
                 woken.set(connection.wake.notified());
+            }
+            if missing > READ_CHUNK_LEN {
+                // The rest of a long argument goes where it belongs, in as few reads as the socket gives.
+                if buffer.capacity() - buffer.len() < READ_CHUNK_LEN {
+                    make_room(buffer, missing.min(GROW_AHEAD_MAX), network);
+                }
+                return read.poll_read_behind(cx, buffer);
             }
             let mut scratch = network.scratch.borrow_mut();
             let mut chunk = ReadBuf::new(&mut scratch);
@@ -162,12 +187,7 @@ impl Reader {
     async fn run_batch(&mut self) -> Option<End> {
         let mut first = 0;
         while first < self.batch.len() {
-            let (next, flow) = self.network.service.run(
-                &mut self.connection.session.borrow_mut(),
-                &self.buffer,
-                &self.batch,
-                first,
-            );
+            let (next, flow) = self.run_from(first);
             first = next;
             self.network.make_ready(&self.connection);
             match flow {
@@ -186,6 +206,13 @@ impl Reader {
             }
         }
         None
+    }
+
+    /// Has the batch's commands run, from one of them on, until one keeps the others from running.
+    fn run_from(&self, first: usize) -> (usize, Flow) {
+        let mut session = self.connection.session.borrow_mut();
+        session.out.lend(|| self.network.spares.borrow_mut().take());
+        self.network.service.run(&mut session, &self.buffer, &self.batch, first)
     }
 
     /// Waits for a blocked command's reply, for another client's word, or for the peer to go away.
@@ -233,12 +260,13 @@ impl Reader {
         if used == self.buffer.len() {
             self.buffer.clear();
             if self.buffer.capacity() > CAPACITY_KEPT {
-                self.buffer = Vec::new();
+                self.network.spares.borrow_mut().put(std::mem::take(&mut self.buffer));
             }
         } else {
             self.buffer.drain(..used);
             let wanted = self.parser.buffer_len_wanted().min(GROW_AHEAD_MAX);
-            self.buffer.reserve(wanted.saturating_sub(self.buffer.len()));
+            let missing = wanted.saturating_sub(self.buffer.len());
+            make_room(&mut self.buffer, missing, &self.network);
         }
     }
 

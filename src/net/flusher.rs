@@ -73,9 +73,9 @@ fn take_back(network: &Rc<Network>, connection: &Rc<Connection>, job: Job) {
     let Job { bytes, sent, result, write, .. } = job;
     // Whoever takes the socket over takes it whole.
     drop(write);
-    *connection.rest.borrow_mut() = Rest { bytes, sent };
     match result {
         Ok(()) => {
+            network.spares.borrow_mut().put(bytes);
             let session = connection.session.borrow();
             if session.closing {
                 connection.wake.notify_one();
@@ -87,7 +87,10 @@ fn take_back(network: &Rc<Network>, connection: &Rc<Connection>, job: Job) {
                 session.card.output_bytes.set(0);
             }
         }
-        Err(e) if e.kind() == io::ErrorKind::WouldBlock => drain_later(network, connection),
+        Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+            *connection.rest.borrow_mut() = Rest { bytes, sent };
+            drain_later(network, connection);
+        }
         Err(_) => {
             connection.killed.set(true);
             connection.wake.notify_one();
@@ -163,6 +166,9 @@ fn send(
             connection.wake.notify_one();
         }
     }
+    if let Some(buffer) = session.out.reclaim() {
+        network.spares.borrow_mut().put(buffer);
+    }
     let owed_bytes = connection.owed_bytes(&session);
     session.card.output_bytes.set(owed_bytes);
     let limit = network.service.output_limit(&session);
@@ -181,16 +187,11 @@ fn send(
 fn give(connection: &Connection, session: &mut Session, released: Ticket, helpers: &IoThreads) {
     let Some(write) = connection.write.borrow().clone() else { return };
     let Rest { bytes, sent } = std::mem::take(&mut *connection.rest.borrow_mut());
-    let (bytes, sent) = if sent < bytes.len() {
-        (bytes, sent)
-    } else {
-        (session.out.take_sendable(released, bytes), 0)
-    };
-    connection.in_flight.set(bytes.len() - sent);
+    let (bytes, sent) =
+        if sent < bytes.len() { (bytes, sent) } else { (session.out.take_sendable(released), 0) };
     if sent < bytes.len() {
+        connection.in_flight.set(bytes.len() - sent);
         helpers.add(Job { client: connection.id, write, bytes, sent, result: Ok(()) });
-    } else {
-        *connection.rest.borrow_mut() = Rest { sent: bytes.len(), bytes };
     }
 }
 

@@ -40,7 +40,7 @@ pub struct Connection {
     pub soft_since: Cell<Option<std::time::Instant>>,
 }
 
-/// Bytes left over from a full socket, or nothing and a buffer for the next.
+/// Bytes left over from a full socket, or nothing.
 #[derive(Debug, Default)]
 pub struct Rest {
     /// The buffer.
@@ -63,6 +63,48 @@ impl Connection {
     }
 }
 
+/// Emptied buffers, the one used last on top: a connection that owes nothing holds none for replies, and
+/// one that sends long arguments borrows one.
+#[derive(Debug, Default)]
+pub(super) struct Spares {
+    small: Vec<Vec<u8>>,
+    large: Vec<Vec<u8>>,
+}
+
+impl Spares {
+    /// Capacity of a small buffer at most, in bytes.
+    const SMALL_LEN_MAX: usize = 16 * 1024;
+    const SMALL_COUNT_MAX: usize = 1024;
+    /// Longer ones are given back to the allocator.
+    const LARGE_LEN_MAX: usize = 4 * 1024 * 1024;
+    const LARGE_COUNT_MAX: usize = 4;
+
+    /// A buffer, with room if there is one left.
+    pub fn take(&mut self) -> Vec<u8> {
+        self.large.pop().or_else(|| self.small.pop()).unwrap_or_default()
+    }
+
+    /// A buffer for at least so many bytes, if there is one.
+    pub fn take_for(&mut self, len: usize) -> Option<Vec<u8>> {
+        self.large.pop_if(|buffer| buffer.capacity() >= len)
+    }
+
+    /// Keeps a buffer for the next.
+    pub fn put(&mut self, mut buffer: Vec<u8>) {
+        buffer.clear();
+        let (kept, count_max) = if buffer.capacity() <= Self::SMALL_LEN_MAX {
+            (&mut self.small, Self::SMALL_COUNT_MAX)
+        } else if buffer.capacity() <= Self::LARGE_LEN_MAX {
+            (&mut self.large, Self::LARGE_COUNT_MAX)
+        } else {
+            return;
+        };
+        if kept.len() < count_max {
+            kept.push(buffer);
+        }
+    }
+}
+
 /// The network layer's state; one for a server.
 pub struct Network {
     /// The layers above.
@@ -71,6 +113,7 @@ pub struct Network {
     pub(super) ready: RefCell<Vec<Rc<Connection>>>,
     pub(super) gated: RefCell<Vec<Rc<Connection>>>,
     pub(super) scratch: RefCell<Box<[u8]>>,
+    pub(super) spares: RefCell<Spares>,
     pub(super) io_threads: Option<IoThreads>,
     flush: Arc<Notify>,
 }
@@ -98,6 +141,7 @@ impl Network {
             connections: RefCell::default(),
             ready: RefCell::default(),
             gated: RefCell::default(),
+            spares: RefCell::default(),
             scratch: RefCell::new(vec![0; READ_CHUNK_LEN].into_boxed_slice()),
             io_threads: threads,
             flush,
@@ -119,5 +163,29 @@ impl Network {
             self.ready.borrow_mut().push(Rc::clone(connection));
             self.flush.notify_one();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_large_buffers_are_kept_and_the_last_comes_first() {
+        let mut spares = Spares::default();
+        assert_eq!(spares.take().capacity(), 0);
+        spares.put(Vec::with_capacity(100));
+        for megabytes in [1, 2, 3, 1, 2, 64] {
+            spares.put(Vec::with_capacity(megabytes << 20));
+        }
+        assert!(spares.take_for(2 << 20).is_none(), "the one on top is too short");
+        for megabytes in [1, 3, 2, 1] {
+            assert_eq!(spares.take().capacity(), megabytes << 20);
+        }
+        assert_eq!(spares.take().capacity(), 100);
+        let mut used = Vec::with_capacity(10);
+        used.push(1);
+        spares.put(used);
+        assert!(spares.take().is_empty());
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::{TcpStream, UnixStream, tcp, unix};
@@ -58,6 +58,31 @@ impl ReadHalf {
         match self {
             Self::Tcp(half) => Pin::new(half).poll_read(cx, buf),
             Self::Unix(half) => Pin::new(half).poll_read(cx, buf),
+        }
+    }
+
+    /// Reads what is there into the spare room of `buffer`, which has some; returns the bytes read, none
+    /// when the peer has closed.
+    pub fn poll_read_behind(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut Vec<u8>,
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            let read = match self {
+                Self::Tcp(half) => {
+                    ready!(half.as_ref().poll_read_ready(cx))?;
+                    half.try_read_buf(buffer)
+                }
+                Self::Unix(half) => {
+                    ready!(half.as_ref().poll_read_ready(cx))?;
+                    half.try_read_buf(buffer)
+                }
+            };
+            match read {
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+                other => return Poll::Ready(other),
+            }
         }
     }
 }

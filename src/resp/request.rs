@@ -129,6 +129,30 @@ enum Line {
     Length { value: Option<i64>, next: usize, canonical: bool },
 }
 
+/// Digits of the lengths that [`short_length`] reads.
+const SHORT_DIGITS_MAX: usize = 6;
+
+/// The number of few digits in its canonical form between `kind` at `position` and a line break, and the
+/// position behind that; `None` for anything else, be it right or not.
+#[inline]
+fn short_length(buffer: &[u8], position: usize, kind: u8) -> Option<(usize, usize)> {
+    let [first, digits @ ..] = buffer.get(position..)? else { return None };
+    if *first != kind {
+        return None;
+    }
+    let mut value = 0;
+    for (at, &byte) in digits.iter().take(SHORT_DIGITS_MAX + 1).enumerate() {
+        match byte {
+            b'0'..=b'9' if at == 0 || value > 0 => value = value * 10 + usize::from(byte - b'0'),
+            b'\r' if at > 0 && digits.get(at + 1) == Some(&b'\n') => {
+                return Some((value, position + at + 3));
+            }
+            _ => return None,
+        }
+    }
+    None
+}
+
 impl RequestParser {
     /// A parser at the beginning of an empty buffer.
     pub fn new() -> Self {
@@ -153,7 +177,9 @@ impl RequestParser {
     ) -> Result<(), ProtocolError> {
         while batch.len() < commands_max {
             let progressed = match self.state {
-                State::Start => self.start(buffer, batch, limits)?,
+                State::Start => {
+                    self.run_ahead(buffer, batch, limits) || self.start(buffer, batch, limits)?
+                }
                 State::BulkLength { left } => self.bulk_length(buffer, limits, left)?,
                 State::BulkBytes { left, len } => self.bulk_bytes(buffer, batch, left, len),
             };
@@ -192,6 +218,39 @@ impl RequestParser {
         self.scanned = self.scanned.saturating_sub(shift);
         self.request_start = 0;
         shift
+    }
+
+    /// Reads a request that is whole and as the canonical encoder writes it, which nearly all are, in
+    /// one go. Stops before the first argument that is not so and leaves that to the steps; whether
+    /// anything was read.
+    fn run_ahead(&mut self, buffer: &[u8], batch: &mut Batch, limits: &ParseLimits) -> bool {
+        if !limits.authenticated {
+            return false;
+        }
+        let Some((count, mut position)) = short_length(buffer, self.position, b'*') else {
+            return false;
+        };
+        if count == 0 || count > MULTIBULK_LEN_MAX {
+            return false;
+        }
+        for left in (1..=count).rev() {
+            let argument = short_length(buffer, position, b'$')
+                .filter(|(len, _)| *len as u64 <= limits.bulk_len_max)
+                .map(|(len, start)| Span { start, end: start + len });
+            let Some(span) = argument.filter(|s| buffer.get(s.end..s.end + 2) == Some(b"\r\n"))
+            else {
+                self.canonical = true;
+                self.advance_to(position);
+                self.state = State::BulkLength { left };
+                return true;
+            };
+            batch.push_arg(span);
+            position = span.end + 2;
+        }
+        batch.finish_command(Some(Span { start: self.request_start, end: position }));
+        self.advance_to(position);
+        self.finish_request();
+        true
     }
 
     fn start(

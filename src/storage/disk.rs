@@ -5,7 +5,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -138,6 +138,11 @@ impl Storage for RealDisk {
 
     fn exists(&self, path: &Path) -> io::Result<bool> {
         fs::exists(path)
+    }
+
+    fn is_same_file(&self, one: &Path, other: &Path) -> io::Result<bool> {
+        let identity = |path| fs::metadata(path).map(|file| (file.dev(), file.ino()));
+        Ok(identity(one)? == identity(other)?)
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {

@@ -126,6 +126,10 @@ pub trait Storage: Send + Sync + Debug {
     fn list(&self, path: &Path) -> io::Result<Vec<Entry>>;
     /// Whether a file or directory of this name exists.
     fn exists(&self, path: &Path) -> io::Result<bool>;
+    /// Whether two names are of one file. Where that cannot be known the answer is no.
+    fn is_same_file(&self, _one: &Path, _other: &Path) -> io::Result<bool> {
+        Ok(false)
+    }
     /// Makes the names in a directory durable.
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
     /// Names the boot of the machine these files are on: equal IDs mean that no power was lost between.
