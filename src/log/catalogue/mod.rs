@@ -45,6 +45,9 @@ pub const THREAD_NAMES: &[&str] = &[follow::THREAD_NAME, "sled-io", "log flusher
 /// How often sled writes by itself what it holds, in milliseconds.
 const FLUSH_EVERY_MS: u64 = 5000;
 const CODEC: Configuration = standard();
+/// sled's own threads may hold the lock for a moment after the catalogue was closed.
+const LOCK_TRIES: u32 = 100;
+const LOCK_PAUSE: std::time::Duration = std::time::Duration::from_millis(10);
 
 /// Failures of the catalogue. None of them concerns the data: the server goes on without it.
 #[derive(Debug, thiserror::Error)]
@@ -115,8 +118,12 @@ impl Catalogue {
         let there = database.exists();
         // sled says only in words that somebody else has the lock, so it is tried beforehand.
         let free = || RealDisk.lock(&database).map_err(io_error("lock", &database));
-        if there && free()?.is_none() {
-            return Err(CatalogueError::InUse(dir.to_owned()));
+        let mut tries = 0..LOCK_TRIES;
+        while there && free()?.is_none() {
+            if tries.next().is_none() {
+                return Err(CatalogueError::InUse(dir.to_owned()));
+            }
+            std::thread::sleep(LOCK_PAUSE);
         }
         match caught(|| Self::try_open(dir, there)) {
             Ok(catalogue) if there => Ok((catalogue, Found::Catalogue)),
