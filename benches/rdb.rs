@@ -3,7 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a bench that cannot go on fails there")]
 
 use std::hint::black_box;
-use std::ops::ControlFlow;
 use std::path::Path;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
@@ -117,8 +116,7 @@ fn load(c: &mut Criterion) {
                     || Keyspace::new(1, 1),
                     |mut keyspace| {
                         let progress = Progress::new();
-                        let go_on = || ControlFlow::Continue(());
-                        fill(&mut keyspace, &file, threads, None, &progress, go_on).unwrap();
+                        fill(&mut keyspace, &file, threads, None, &progress).unwrap();
                         keyspace
                     },
                     BatchSize::PerIteration,

@@ -1,6 +1,5 @@
 //! Files of the data directory: replaying the log, writing a snapshot and loading one.
 
-use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -158,7 +157,6 @@ fn load_snapshot(units: usize) {
     let mapping = disk.map(Path::new(&format!("/dump-{units}.rdb"))).unwrap();
     let mut keyspace = Keyspace::new(16, 1);
     let file = SnapshotFile::open(mapping.bytes()).unwrap();
-    let go_on = || ControlFlow::Continue(());
-    fill(&mut keyspace, &file, 1, None, &Progress::new(), go_on).unwrap();
+    fill(&mut keyspace, &file, 1, None, &Progress::new()).unwrap();
     assert_eq!(keyspace.len(), units);
 }

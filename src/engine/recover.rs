@@ -1,6 +1,5 @@
 //! Loads what recovery found: the base, then the log behind it, through the engine's one apply.
 
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -175,8 +174,7 @@ fn load_snapshot(
     let mapping = storage.map(&base.path).map_err(|e| failed(e.into()))?;
     let file = SnapshotFile::open(mapping.bytes()).map_err(failed)?;
     summary.base_position = file.header().stream;
-    let go_on = || ControlFlow::Continue(());
-    let filled = fill(&mut engine.keyspace, &file, threads, None, &progress.snapshot, go_on);
+    let filled = fill(&mut engine.keyspace, &file, threads, None, &progress.snapshot);
     filled.map(|filled| filled.contents.len).map_err(failed)
 }
 

@@ -5,6 +5,7 @@
 
 use std::ops::Deref;
 
+use super::bulk::Built;
 use super::entry::Entry;
 use super::expiry::ExpiryIndex;
 use super::hash::KeyHasher;
@@ -109,6 +110,14 @@ impl Db {
         self.table.insert_new(hash, entry);
         self.reindex(hash, None, expire_ms);
         false
+    }
+
+    /// Takes over the content that was built for this database, which is empty.
+    pub(super) fn adopt(&mut self, built: Built) {
+        self.expires_len = built.expiring.len();
+        self.entry_bytes = built.entry_bytes;
+        self.table.adopt(built.segments);
+        self.expiry = ExpiryIndex::of(built.expiring);
     }
 
     /// Removes `key`; whether it was there.

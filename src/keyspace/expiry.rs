@@ -15,6 +15,11 @@ pub(super) struct ExpiryIndex {
 const ELEMENT_LEN_ESTIMATE: usize = 26;
 
 impl ExpiryIndex {
+    /// The index of all these, in whatever order they come.
+    pub fn of(due: Vec<(u64, u64)>) -> Self {
+        Self { due: due.into_iter().collect() }
+    }
+
     pub fn insert(&mut self, expire_ms: u64, hash: u64) {
         self.due.insert((expire_ms, hash));
     }

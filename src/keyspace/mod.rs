@@ -4,6 +4,7 @@
 //! handed to every call about the key. All times are milliseconds since the Unix epoch, passed in.
 //! Equal seeds and equal calls give equal orders.
 
+mod bulk;
 mod db;
 mod entry;
 mod expiry;
@@ -13,6 +14,7 @@ mod table;
 mod value;
 mod walk;
 
+pub use bulk::{Build, Bulk, DuplicateKey, Filling, Sorter};
 pub use db::{Db, EntryMut};
 pub use entry::Entry;
 pub use hash::KeyHasher;
@@ -67,6 +69,27 @@ impl Keyspace {
     /// What takes the hashes of keys, for other threads to take them ahead.
     pub fn hasher(&self) -> &KeyHasher {
         &self.hasher
+    }
+
+    /// Begins to fill the keyspace with many entries at once; `sizes` says about how many keys each
+    /// database will get, by its number. What it says of databases that do not exist is passed over.
+    pub fn bulk(&self, sizes: impl IntoIterator<Item = (usize, u64)>) -> Bulk {
+        let mut keys = vec![0; self.databases.len()];
+        for (db, len) in sizes {
+            if let Some(keys) = keys.get_mut(db) {
+                *keys = len;
+            }
+        }
+        Bulk::new(self.hasher.clone(), self.access, self.epoch, keys)
+    }
+
+    /// Takes over what was built of entries for this keyspace. Databases that get some are empty.
+    pub fn adopt(&mut self, Filling(built): Filling) {
+        for (db, built) in self.databases.iter_mut().zip(built) {
+            if !built.segments.is_empty() {
+                db.adopt(built);
+            }
+        }
     }
 
     /// Database `index`, which the caller knows to exist.

@@ -188,6 +188,11 @@ impl<'a> CheckedBlock<'a> {
         let mut reader = Reader::new(self.content, content_position);
         let mut found = 0;
         while !reader.is_at_end() {
+            if let Some(entry) = reader.next_short_entry() {
+                found += 1;
+                receive(entry)?;
+                continue;
+            }
             let position = reader.position();
             match reader.next_piece()? {
                 Piece::Entry(entry) => {

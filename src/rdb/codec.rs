@@ -10,7 +10,7 @@ use std::borrow::Cow;
 
 use super::cursor::{Cursor, RdbString};
 use super::error::{RdbError, shown};
-use super::length::{push_integer, push_lzf_header, push_raw_string};
+use super::length::{ENCODING_LZF, SPECIAL, push_integer, push_lzf_header, push_raw_string};
 use super::lzf::Compressor;
 use crate::keyspace::{NewValue, Value, ValueRef, parse_int};
 
@@ -63,6 +63,29 @@ impl<'a> EncodedValue<'a> {
         }
         let len = start.len() - cursor.remaining().len();
         Ok(Self { type_byte, bytes: &start[..len], position: value_position })
+    }
+
+    /// Measures the value of type `type_byte` that begins at the cursor if it is a short string, as
+    /// [`Cursor::short_string`] has it, and passes over it. Of any other nothing is read.
+    #[inline(always)]
+    pub(super) fn read_short(cursor: &mut Cursor<'a>, type_byte: u8) -> Option<Self> {
+        let (start, position) = (cursor.remaining(), cursor.position());
+        match type_byte {
+            TYPE_STRING => cursor.short_string()?,
+            _ => return None,
+        };
+        let len = start.len() - cursor.remaining().len();
+        Some(Self { type_byte, bytes: &start[..len], position })
+    }
+
+    /// Checks the encoding and makes nothing of it: fails where [`EncodedValue::decode`] does.
+    #[inline]
+    pub fn check(&self) -> Result<(), RdbError> {
+        match (self.type_byte, self.bytes) {
+            // Once measured, any string that is not compressed is one.
+            (TYPE_STRING, &[first, ..]) if first != SPECIAL | ENCODING_LZF => Ok(()),
+            _ => self.decode().map(drop),
+        }
     }
 
     /// Decodes the value. A string that is neither a number nor compressed is not copied.

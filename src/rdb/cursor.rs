@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::error::RdbError;
 use super::length::{
-    ENCODING_INT8, ENCODING_INT16, ENCODING_INT32, ENCODING_LZF, LEN_32, LEN_64, Length,
+    ENCODING_INT8, ENCODING_INT16, ENCODING_INT32, ENCODING_LZF, LEN_32, LEN_64, Length, SPECIAL,
 };
 use super::lzf;
 use crate::base::limits::RDB_STRING_LEN_MAX;
@@ -28,6 +28,11 @@ impl<'a> RdbString<'a> {
     }
 }
 
+/// First bytes of numbers in the integer encodings.
+const INT8: u8 = SPECIAL | ENCODING_INT8;
+const INT16: u8 = SPECIAL | ENCODING_INT16;
+const INT32: u8 = SPECIAL | ENCODING_INT32;
+
 /// Reads forward through `bytes`; `base` is the position of their first byte in the file.
 #[derive(Clone, Debug)]
 pub struct Cursor<'a> {
@@ -42,14 +47,17 @@ impl<'a> Cursor<'a> {
     }
 
     /// Where the next byte is, from the beginning of the file.
+    #[inline]
     pub fn position(&self) -> u64 {
         self.base + self.at as u64
     }
 
+    #[inline]
     pub fn remaining(&self) -> &'a [u8] {
         self.bytes.get(self.at..).unwrap_or_default()
     }
 
+    #[inline]
     pub fn is_at_end(&self) -> bool {
         self.at >= self.bytes.len()
     }
@@ -70,13 +78,24 @@ impl<'a> Cursor<'a> {
     /// The next `N` bytes, part of `what`.
     #[inline]
     pub fn array<const N: usize>(&mut self, what: &'static str) -> Result<[u8; N], RdbError> {
-        match self.remaining().first_chunk() {
-            Some(taken) => {
-                self.at += N;
-                Ok(*taken)
-            }
+        match self.next_array() {
+            Some(taken) => Ok(taken),
             None => Err(self.truncated(what)),
         }
+    }
+
+    /// The next `N` bytes, if there are so many.
+    #[inline]
+    pub fn next_array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let taken = *self.remaining().first_chunk()?;
+        self.at += N;
+        Some(taken)
+    }
+
+    /// The next byte, if there is one.
+    #[inline]
+    pub fn next_byte(&mut self) -> Option<u8> {
+        self.next_array::<1>().map(|[byte]| byte)
     }
 
     #[cold]
@@ -144,6 +163,31 @@ impl<'a> Cursor<'a> {
                 return Err(RdbError::malformed(position, "a string of unknown encoding"));
             }
         })
+    }
+
+    /// The next string, if it is one of up to 16383 bytes that stand as they are, or a number. Of any
+    /// other, and of one that is cut off, nothing is read: [`Cursor::string`] says what it is.
+    #[inline(always)]
+    pub fn short_string(&mut self) -> Option<RdbString<'a>> {
+        let (&first, rest) = self.remaining().split_first()?;
+        let (string, len) = match (first, rest) {
+            (0..0x40, rest) => {
+                let bytes = rest.get(..usize::from(first))?;
+                (RdbString::Bytes(Cow::Borrowed(bytes)), 1 + bytes.len())
+            }
+            (0x40..0x80, [low, rest @ ..]) => {
+                let bytes = rest.get(..usize::from(first & 0x3f) << 8 | usize::from(*low))?;
+                (RdbString::Bytes(Cow::Borrowed(bytes)), 2 + bytes.len())
+            }
+            (INT8, &[a, ..]) => (RdbString::Int(i8::from_le_bytes([a]).into()), 2),
+            (INT16, &[a, b, ..]) => (RdbString::Int(i16::from_le_bytes([a, b]).into()), 3),
+            (INT32, &[a, b, c, d, ..]) => {
+                (RdbString::Int(i32::from_le_bytes([a, b, c, d]).into()), 5)
+            }
+            _ => return None,
+        };
+        self.at += len;
+        Some(string)
     }
 
     /// Passes over a string in any encoding without decompressing it.

@@ -1,15 +1,13 @@
-//! Loads a snapshot into an empty keyspace: decoding and hashing on several threads, inserting on the
-//! caller's.
+//! Loads a snapshot into an empty keyspace, on several threads: first all of them decode and make
+//! entries, then all of them build tables.
 
-use std::ops::ControlFlow;
+use std::thread;
 
 use super::codec::EncodedEntry;
+use super::cursor::RdbString;
 use super::error::{RdbError, shown};
-use super::snapshot::{Contents, LoadedEntry, Progress, SnapshotFile};
-use crate::keyspace::Keyspace;
-
-/// How many entries ahead of the one being inserted memory is fetched.
-const PREFETCH_DISTANCE: usize = 8;
+use super::snapshot::{Contents, Progress, SnapshotFile};
+use crate::keyspace::{Build, Keyspace, Sorter};
 
 /// What a load did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,69 +18,71 @@ pub struct Filled {
     pub expired: u64,
 }
 
-struct Hashed<'a> {
-    hash: u64,
-    entry: LoadedEntry<'a>,
+/// What one thread has made.
+struct Share<'b> {
+    sorter: Sorter<'b>,
+    expired: u64,
 }
 
-/// Checks `file` and puts its entries into `keyspace`, which is empty. After an error it holds some of
-/// them and is to be thrown away: the file as a whole has been checked only when this returns `Ok`.
+/// Checks `file` and puts its entries into `keyspace`, which is empty and stays so after an error.
 ///
 /// Entries that expire at or before `expired_by_ms` are left out; without it, all are kept, which a
-/// replica wants, and whoever replays a log on top. `threads` counts the caller's. `each_batch` is
-/// called every thousand entries or so and can break off, which gives [`RdbError::Stopped`].
-pub fn fill<'a>(
+/// replica wants, and whoever replays a log on top. `threads` counts the caller's.
+pub fn fill(
     keyspace: &mut Keyspace,
-    file: &SnapshotFile<'a>,
+    file: &SnapshotFile<'_>,
     threads: usize,
     expired_by_ms: Option<u64>,
     progress: &Progress,
-    mut each_batch: impl FnMut() -> ControlFlow<()>,
 ) -> Result<Filled, RdbError> {
-    let hasher = keyspace.hasher().clone();
-    let make = |entry: EncodedEntry<'a>| {
-        let entry = LoadedEntry::decode(entry)?;
-        Ok(Hashed { hash: hasher.hash(&entry.key), entry })
-    };
-    let mut expired = 0;
-    let mut failure = None;
-    let result = file.load(threads, progress, make, |mut batch| {
-        if let Some(by_ms) = expired_by_ms {
-            let before_len = batch.len();
-            batch.retain(|hashed| hashed.entry.expire_ms.is_none_or(|at_ms| at_ms > by_ms));
-            expired += (before_len - batch.len()) as u64;
+    let databases = keyspace.databases();
+    let sizes = file.header().databases.iter().map(|size| (size.db as usize, size.keys));
+    // No entry has fewer bytes, whatever the header says.
+    let bulk = keyspace.bulk(sizes.map(|(db, keys)| (db, keys.min(file.len() / ENTRY_LEN_MIN))));
+    let share = || Share { sorter: bulk.sorter(), expired: 0 };
+    let mut shares: Vec<_> = std::iter::repeat_with(share).take(threads.max(1)).collect();
+    let take = |share: &mut Share<'_>, entry: EncodedEntry<'_>| {
+        let EncodedEntry { db, key, value, expire_ms, .. } = entry;
+        if db as usize >= databases {
+            return Err(RdbError::Database { db, databases });
         }
-        match insert_all(keyspace, batch) {
-            Ok(()) => each_batch(),
-            Err(e) => {
-                failure = Some(e);
-                ControlFlow::Break(())
+        let value = value.decode()?;
+        if expired_by_ms.is_some_and(|by_ms| expire_ms.is_some_and(|at_ms| at_ms <= by_ms)) {
+            share.expired += 1;
+            return Ok(());
+        }
+        match key {
+            RdbString::Bytes(key) => share.sorter.add(db as usize, &key, value, expire_ms),
+            RdbString::Int(number) => {
+                let mut digits = itoa::Buffer::new();
+                let key = digits.format(number).as_bytes();
+                share.sorter.add(db as usize, key, value, expire_ms);
             }
         }
+        Ok(())
+    };
+    let contents = file.read(progress, &mut shares, take)?;
+    let expired = shares.iter().map(|share| share.expired).sum();
+    let build = Build::new(shares.iter_mut().map(|share| &mut share.sorter));
+    thread::scope(|scope| {
+        for _ in 1..threads {
+            // A thread that cannot be had is no loss: this one does the rest.
+            drop(
+                thread::Builder::new().name("rdb-build".into()).spawn_scoped(scope, || build.run()),
+            );
+        }
+        build.run();
     });
-    match failure {
-        Some(e) => Err(e),
-        None => result.map(|contents| Filled { contents, expired }),
-    }
+    let filling = build
+        .finish()
+        .map_err(|twice| RdbError::DuplicateKey { db: twice.db as u32, key: shown(&twice.key) })?;
+    drop(shares);
+    keyspace.adopt(filling);
+    Ok(Filled { contents, expired })
 }
 
-fn insert_all(keyspace: &mut Keyspace, batch: Vec<Hashed<'_>>) -> Result<(), RdbError> {
-    let databases = keyspace.databases();
-    if let Some(hashed) = batch.iter().find(|hashed| hashed.entry.db as usize >= databases) {
-        return Err(RdbError::Database { db: hashed.entry.db, databases });
-    }
-    let ahead: Vec<_> = batch.iter().map(|hashed| (hashed.entry.db, hashed.hash)).collect();
-    for (index, Hashed { hash, entry }) in batch.into_iter().enumerate() {
-        if let Some((db, hash)) = ahead.get(index + PREFETCH_DISTANCE) {
-            keyspace.db(*db as usize).prefetch_bucket(*hash);
-        }
-        let db = keyspace.db_mut(entry.db as usize);
-        if db.insert(hash, &entry.key, entry.value, entry.expire_ms) {
-            return Err(RdbError::DuplicateKey { db: entry.db, key: shown(&entry.key) });
-        }
-    }
-    Ok(())
-}
+/// A type byte, and two strings of two bytes or of none.
+const ENTRY_LEN_MIN: u64 = 3;
 
 #[cfg(test)]
 mod tests {
@@ -107,8 +107,7 @@ mod tests {
     fn fill_from(bytes: &[u8], by_ms: Option<u64>) -> Result<(Keyspace, Filled), RdbError> {
         let mut keyspace = Keyspace::new(2, 1);
         let file = SnapshotFile::open(bytes)?;
-        let go_on = || ControlFlow::Continue(());
-        let filled = fill(&mut keyspace, &file, 2, by_ms, &Progress::new(), go_on)?;
+        let filled = fill(&mut keyspace, &file, 2, by_ms, &Progress::new())?;
         Ok((keyspace, filled))
     }
 
@@ -129,5 +128,36 @@ mod tests {
         let error = fill_from(&file(&[(1, "a\n", None), (1, "a\n", None)]), None).err();
         let Some(RdbError::DuplicateKey { db: 1, key }) = error else { panic!("{error:?}") };
         assert_eq!(key, "a\\n");
+    }
+
+    #[test]
+    fn a_foreign_file_is_read_in_parts() -> Result<(), RdbError> {
+        let names: Vec<String> =
+            (0..60_000).map(|n| format!("a rather long key: {n:020}")).collect();
+        // The database changes inside of parts, so that each has to begin with the right one.
+        let keys: Vec<(u8, &str)> = names
+            .iter()
+            .enumerate()
+            .map(|(n, name)| (u8::from(n / 5000 % 2 == 1), name.as_str()))
+            .collect();
+        let mut bytes = Vec::new();
+        push_magic(&mut bytes);
+        for (index, (db, key)) in keys.iter().enumerate() {
+            if index % 5000 == 0 {
+                bytes.extend_from_slice(&[OPCODE_DATABASE, *db]);
+            }
+            codec::push_entry_head(&mut bytes, key.as_bytes(), codec::TYPE_STRING, None);
+            length::push_raw_string(&mut bytes, key.as_bytes());
+        }
+        bytes.push(OPCODE_END);
+        bytes.extend_from_slice(&[0; 8]);
+        let (keyspace, filled) = fill_from(&bytes, None)?;
+        assert!(bytes.len() > 4 << 20 && filled.contents.entries == 60_000);
+        assert_eq!(filled.contents.len, bytes.len() as u64);
+        for (db, key) in keys {
+            let entry = keyspace.db(db.into()).get(keyspace.hash(key.as_bytes()), key.as_bytes());
+            assert_eq!(entry.map(|entry| entry.value().to_cow()).as_deref(), Some(key.as_bytes()));
+        }
+        Ok(())
     }
 }

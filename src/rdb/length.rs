@@ -12,6 +12,8 @@
 pub const LEN_32: u8 = 0x80;
 /// Leads a 64-bit length.
 pub const LEN_64: u8 = 0x81;
+/// The first byte of a string in a special encoding, which is added to it.
+pub const SPECIAL: u8 = 0xc0;
 /// Special encoding: one signed byte.
 pub const ENCODING_INT8: u8 = 0;
 /// Special encoding: two bytes, signed, little-endian.
@@ -57,7 +59,6 @@ pub fn push_raw_string(out: &mut Vec<u8>, bytes: &[u8]) {
 
 /// Appends a number as a string: in one of the integer encodings, or in decimal beyond 32 bits.
 pub fn push_integer(out: &mut Vec<u8>, number: i64) {
-    const SPECIAL: u8 = 0xc0;
     if let Ok(byte) = i8::try_from(number) {
         out.push(SPECIAL | ENCODING_INT8);
         out.extend_from_slice(&byte.to_le_bytes());
@@ -74,7 +75,7 @@ pub fn push_integer(out: &mut Vec<u8>, number: i64) {
 
 /// Appends the head of a compressed string, whose `compressed_len` bytes follow.
 pub fn push_lzf_header(out: &mut Vec<u8>, compressed_len: u64, len: u64) {
-    out.push(0xc0 | ENCODING_LZF);
+    out.push(SPECIAL | ENCODING_LZF);
     push_length(out, compressed_len);
     push_length(out, len);
 }

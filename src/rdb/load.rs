@@ -1,9 +1,9 @@
 //! Reads a whole snapshot on several threads.
 //!
-//! Blocks are taken in order, one by one, by whichever thread is free, which checks and decodes
-//! it; batches go to the caller through a bounded channel. The CRC-64 of the file is summed on the
+//! The file is read in parts, in order, each by whichever thread is free. In a file of blocks these
+//! are the parts; each is checked before it is decoded, and the CRC-64 of the file is summed on the
 //! way, so every byte is touched once. A foreign file has no blocks: its structure is walked first to
-//! find its end, then its CRC-64 is summed on all threads, then one thread decodes it.
+//! find its end and places where it can be divided, then its CRC-64 is summed, then it is decoded.
 
 use std::ops::{ControlFlow, Range};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -20,39 +20,70 @@ use super::snapshot::{Contents, Progress, SnapshotFile};
 
 /// Entries in a batch.
 const BATCH_LEN: usize = 1024;
-/// Bytes of a foreign file whose checksum one thread takes at a time.
-const CHUNK_LEN: u64 = 4 * 1024 * 1024;
+/// Bytes of a foreign file that one thread takes at a time.
+const CHUNK_LEN: u64 = 1024 * 1024;
 /// RDB files of older versions end without a checksum.
 const VERSION_WITH_CHECKSUM: u32 = 5;
 
-type Make<'m, 'a, T> = &'m (dyn Fn(EncodedEntry<'a>) -> Result<T, RdbError> + Sync);
-type Receive<'r, T> = &'r mut dyn FnMut(Vec<T>) -> ControlFlow<()>;
+/// Reads `file`; see [`SnapshotFile::read`].
+pub(super) fn share<'a, S: Send>(
+    file: &SnapshotFile<'a>,
+    progress: &Progress,
+    states: &mut [S],
+    take: impl Fn(&mut S, EncodedEntry<'a>) -> Result<(), RdbError> + Sync,
+) -> Result<Contents, RdbError> {
+    let source = Source::open(file, states.len(), progress)?;
+    let work = |state: &mut S| source.work(|entry| take(state, entry));
+    let Some((first, others)) = states.split_first_mut() else { return Err(RdbError::Stopped) };
+    thread::scope(|scope| {
+        let mut workers = Vec::with_capacity(others.len());
+        for state in others {
+            let worker = thread::Builder::new().name("rdb-load".into());
+            // Fewer threads do the same work.
+            workers.extend(worker.spawn_scoped(scope, || work(state)));
+        }
+        let result = work(first);
+        workers.into_iter().fold(result, |result, worker| result.and(joined(worker)))
+    })?;
+    source.finish(file)
+}
 
 /// Reads `file`; see [`SnapshotFile::load`].
-pub(super) fn run<'a, T: Send>(
+pub(super) fn batches<'a, T: Send>(
     file: &SnapshotFile<'a>,
     threads: usize,
     progress: &Progress,
-    make: Make<'_, 'a, T>,
-    receive: Receive<'_, T>,
+    make: impl Fn(EncodedEntry<'a>) -> Result<T, RdbError> + Sync,
+    receive: &mut dyn FnMut(Vec<T>) -> ControlFlow<()>,
 ) -> Result<Contents, RdbError> {
-    match file.blocks() {
-        Some(blocks) => run_blocks(file, blocks, threads, progress, make, receive),
-        None => run_foreign(file, threads, progress, make, receive),
+    let source = Source::open(file, threads, progress)?;
+    let work = |send: Deliver<'_, T>| {
+        let mut batcher = Batcher { batch: Vec::new(), send };
+        source.work(|entry| batcher.push(make(entry)?))?;
+        batcher.flush()
+    };
+    if threads < 2 {
+        work(receive)?;
+    } else {
+        let stop = || source.stopped.store(true, Ordering::Relaxed);
+        on_threads(threads - 1, &work, receive, &stop)?;
     }
+    source.finish(file)
 }
+
+fn joined<T>(worker: thread::ScopedJoinHandle<'_, T>) -> T {
+    worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+type Deliver<'s, T> = &'s mut dyn FnMut(Vec<T>) -> ControlFlow<()>;
 
 /// Gathers what is made into batches.
 struct Batcher<'b, T> {
     batch: Vec<T>,
-    send: Receive<'b, T>,
+    send: Deliver<'b, T>,
 }
 
-impl<'b, T> Batcher<'b, T> {
-    fn new(send: Receive<'b, T>) -> Self {
-        Self { batch: Vec::new(), send }
-    }
-
+impl<T> Batcher<'_, T> {
     fn push(&mut self, item: T) -> Result<(), RdbError> {
         if self.batch.capacity() == 0 {
             self.batch.reserve_exact(BATCH_LEN);
@@ -72,115 +103,15 @@ impl<'b, T> Batcher<'b, T> {
     }
 }
 
-/// What the threads that read one file of blocks share.
-struct BlockQueue<'q, 'a> {
-    blocks: Mutex<Blocks<'a>>,
-    /// Set once nobody should take another block.
-    stopped: AtomicBool,
-    crc: ParallelCrc64,
-    entries: AtomicU64,
-    block_count: AtomicU64,
-    progress: &'q Progress,
-}
-
-impl<'a> BlockQueue<'_, 'a> {
-    fn take(&self) -> Result<Option<Block<'a>>, RdbError> {
-        let mut blocks = self.blocks.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.stopped.load(Ordering::Relaxed) {
-            return Ok(None);
-        }
-        let block = blocks.next_block();
-        if block.is_err() {
-            self.stop();
-        }
-        block
-    }
-
-    fn stop(&self) {
-        self.stopped.store(true, Ordering::Relaxed);
-    }
-
-    /// Checks and decodes blocks until there are no more.
-    fn work<T>(&self, make: Make<'_, 'a, T>, send: Receive<'_, T>) -> Result<(), RdbError> {
-        let mut batcher = Batcher::new(send);
-        while let Some(block) = self.take()? {
-            let result = self.work_on(&block, make, &mut batcher);
-            if result.is_err() {
-                self.stop();
-                return result;
-            }
-        }
-        batcher.flush()
-    }
-
-    fn work_on<T>(
-        &self,
-        block: &Block<'a>,
-        make: Make<'_, 'a, T>,
-        batcher: &mut Batcher<'_, T>,
-    ) -> Result<(), RdbError> {
-        self.crc.add(block.position, block.bytes());
-        block.check()?.for_each(|entry| batcher.push(make(entry)?))?;
-        self.entries.fetch_add(block.entries, Ordering::Relaxed);
-        self.block_count.fetch_add(1, Ordering::Relaxed);
-        self.progress.add(block.bytes().len() as u64);
-        Ok(())
-    }
-}
-
-fn run_blocks<'a, T: Send>(
-    file: &SnapshotFile<'a>,
-    blocks: Blocks<'a>,
-    threads: usize,
-    progress: &Progress,
-    make: Make<'_, 'a, T>,
-    receive: Receive<'_, T>,
-) -> Result<Contents, RdbError> {
-    let header_end = file.header.end;
-    let covered_len = file.bytes.len().saturating_sub(CRC64_LEN);
-    let queue = BlockQueue {
-        blocks: Mutex::new(blocks),
-        stopped: AtomicBool::new(false),
-        crc: ParallelCrc64::new(covered_len as u64),
-        entries: AtomicU64::new(0),
-        block_count: AtomicU64::new(0),
-        progress,
-    };
-    if threads < 2 {
-        queue.work(make, receive)?;
-    } else {
-        let work = |send: Receive<'_, T>| queue.work(make, send);
-        on_threads(threads, &work, receive, &|| queue.stop())?;
-    }
-    let blocks = queue.blocks.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let end = blocks.position() as usize;
-    if end + 1 != covered_len {
-        let position = end as u64;
-        return Err(RdbError::malformed(position, "the file does not end with its last block"));
-    }
-    queue.crc.add(0, &file.bytes[..header_end]);
-    queue.crc.add(end as u64, &file.bytes[end..covered_len]);
-    compare_crc(file.bytes, covered_len, queue.crc.value())?;
-    progress.add((header_end + file.bytes.len() - end) as u64);
-    Ok(Contents {
-        len: file.len(),
-        entries: queue.entries.into_inner(),
-        blocks: queue.block_count.into_inner(),
-        is_checked: true,
-        ..Contents::default()
-    })
-}
-
-/// Runs `work` on all but one of `threads` threads, handing what each sends to `receive` on this one;
-/// `stop` makes the work end early. The first error that is not the consequence of another one is returned.
+/// Runs `work` on `workers_max` threads, handing what each sends to `receive` on this one; `stop`
+/// makes the work end early. The first error that is not the consequence of another one is returned.
 fn on_threads<T: Send>(
-    threads: usize,
-    work: &(dyn Fn(Receive<'_, T>) -> Result<(), RdbError> + Sync),
-    receive: Receive<'_, T>,
+    workers_max: usize,
+    work: &(dyn Fn(Deliver<'_, T>) -> Result<(), RdbError> + Sync),
+    receive: Deliver<'_, T>,
     stop: &dyn Fn(),
 ) -> Result<(), RdbError> {
     thread::scope(|scope| {
-        let workers_max = threads.saturating_sub(1).max(1);
         let (sender, receiver) = sync_channel(2 * workers_max);
         let mut workers = Vec::with_capacity(workers_max);
         for _ in 0..workers_max {
@@ -209,26 +140,179 @@ fn on_threads<T: Send>(
         }
         drop(receiver);
         for worker in workers {
-            match worker.join() {
-                Ok(Err(e)) if !matches!(result, Err(ref e) if !matches!(e, RdbError::Stopped)) => {
+            match joined(worker) {
+                Err(e) if !matches!(result, Err(ref e) if !matches!(e, RdbError::Stopped)) => {
                     result = Err(e);
                 }
-                Ok(_) => {}
-                Err(panic) => std::panic::resume_unwind(panic),
+                _ => {}
             }
         }
         result
     })
 }
 
-fn run_foreign<'a, T: Send>(
+/// What the threads that read one file share.
+struct Source<'q, 'a> {
+    parts: Mutex<Parts<'a>>,
+    /// Set once nobody should take another part.
+    stopped: AtomicBool,
+    /// The sum over a file of blocks.
+    crc: Option<ParallelCrc64>,
+    /// What is known of a foreign file beforehand; nothing of one of blocks.
+    contents: Contents,
+    entries: AtomicU64,
+    blocks: AtomicU64,
+    progress: &'q Progress,
+}
+
+enum Parts<'a> {
+    Blocks(Blocks<'a>),
+    Foreign(std::vec::IntoIter<ForeignPart<'a>>),
+}
+
+enum Part<'a> {
+    Block(Block<'a>),
+    Foreign(ForeignPart<'a>),
+}
+
+/// Whole pieces of a foreign file, which `reader` begins with.
+struct ForeignPart<'a> {
+    reader: Reader<'a>,
+    len: u64,
+}
+
+impl<'q, 'a> Source<'q, 'a> {
+    fn open(
+        file: &SnapshotFile<'a>,
+        threads: usize,
+        progress: &'q Progress,
+    ) -> Result<Self, RdbError> {
+        let (parts, contents) = match file.blocks() {
+            Some(blocks) => (Parts::Blocks(blocks), Contents::default()),
+            None => {
+                let (parts, contents) = foreign_parts(file, threads)?;
+                (Parts::Foreign(parts.into_iter()), contents)
+            }
+        };
+        Ok(Self {
+            parts: Mutex::new(parts),
+            stopped: AtomicBool::new(false),
+            crc: file.has_blocks().then(|| ParallelCrc64::new(covered_len(file) as u64)),
+            contents,
+            entries: AtomicU64::new(0),
+            blocks: AtomicU64::new(0),
+            progress,
+        })
+    }
+
+    fn take(&self) -> Result<Option<Part<'a>>, RdbError> {
+        let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.stopped.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        match &mut *parts {
+            Parts::Blocks(blocks) => Ok(blocks.next_block()?.map(Part::Block)),
+            Parts::Foreign(parts) => Ok(parts.next().map(Part::Foreign)),
+        }
+    }
+
+    /// Checks and decodes parts until there are no more.
+    fn work(
+        &self,
+        mut take: impl FnMut(EncodedEntry<'a>) -> Result<(), RdbError>,
+    ) -> Result<(), RdbError> {
+        let mut work = || {
+            while let Some(part) = self.take()? {
+                match part {
+                    Part::Block(block) => self.read_block(&block, &mut take)?,
+                    Part::Foreign(part) => self.read_foreign(part, &mut take)?,
+                }
+            }
+            Ok(())
+        };
+        let result = work();
+        if result.is_err() {
+            self.stopped.store(true, Ordering::Relaxed);
+        }
+        result
+    }
+
+    fn read_block(
+        &self,
+        block: &Block<'a>,
+        take: &mut impl FnMut(EncodedEntry<'a>) -> Result<(), RdbError>,
+    ) -> Result<(), RdbError> {
+        if let Some(crc) = &self.crc {
+            crc.add(block.position, block.bytes());
+        }
+        block.check()?.for_each(take)?;
+        self.entries.fetch_add(block.entries, Ordering::Relaxed);
+        self.blocks.fetch_add(1, Ordering::Relaxed);
+        self.progress.add(block.bytes().len() as u64);
+        Ok(())
+    }
+
+    fn read_foreign(
+        &self,
+        part: ForeignPart<'a>,
+        take: &mut impl FnMut(EncodedEntry<'a>) -> Result<(), RdbError>,
+    ) -> Result<(), RdbError> {
+        let ForeignPart { mut reader, len } = part;
+        let end = reader.position() + len;
+        while reader.position() < end {
+            if let Some(entry) = reader.next_short_entry() {
+                take(entry)?;
+            } else if let Piece::Entry(entry) = reader.next_piece()? {
+                take(entry)?;
+            }
+        }
+        self.progress.add(len);
+        Ok(())
+    }
+
+    /// What the file holds, once all of it has been read and its checksum is right.
+    fn finish(self, file: &SnapshotFile<'a>) -> Result<Contents, RdbError> {
+        let Some(crc) = self.crc else {
+            self.progress.add(file.len().saturating_sub(self.progress.done_len()));
+            return Ok(self.contents);
+        };
+        let parts = self.parts.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let end = match &parts {
+            Parts::Blocks(blocks) => blocks.position() as usize,
+            Parts::Foreign(_) => file.header.end,
+        };
+        let covered_len = covered_len(file);
+        if end + 1 != covered_len {
+            let position = end as u64;
+            return Err(RdbError::malformed(position, "the file does not end with its last block"));
+        }
+        let header_end = file.header.end;
+        crc.add(0, &file.bytes[..header_end]);
+        crc.add(end as u64, &file.bytes[end..covered_len]);
+        compare_crc(file.bytes, covered_len, crc.value())?;
+        self.progress.add((header_end + file.bytes.len() - end) as u64);
+        Ok(Contents {
+            len: file.len(),
+            entries: self.entries.into_inner(),
+            blocks: self.blocks.into_inner(),
+            is_checked: true,
+            ..Contents::default()
+        })
+    }
+}
+
+/// Bytes of a file of blocks that its CRC-64 is about.
+fn covered_len(file: &SnapshotFile<'_>) -> usize {
+    file.bytes.len().saturating_sub(CRC64_LEN)
+}
+
+/// Walks the structure of a foreign file and compares its checksum, if it has one: the parts it can be
+/// read in, and what it holds.
+fn foreign_parts<'a>(
     file: &SnapshotFile<'a>,
     threads: usize,
-    progress: &Progress,
-    make: Make<'_, 'a, T>,
-    receive: Receive<'_, T>,
-) -> Result<Contents, RdbError> {
-    let mut contents = walk(file)?;
+) -> Result<(Vec<ForeignPart<'a>>, Contents), RdbError> {
+    let (parts, mut contents) = walk(file)?;
     let entries_end = contents.len as usize;
     if file.version() >= VERSION_WITH_CHECKSUM {
         let stated = stated_crc(file.bytes, entries_end)?;
@@ -240,38 +324,24 @@ fn run_foreign<'a, T: Send>(
             contents.is_checked = true;
         }
     }
-    let work = |send: Receive<'_, T>| {
-        let mut batcher = Batcher::new(send);
-        let mut reader = file.pieces();
-        let mut reported = 0;
-        loop {
-            let piece = reader.next_piece()?;
-            match piece {
-                Piece::Entry(entry) => batcher.push(make(entry)?)?,
-                Piece::End => break,
-                _ => {}
-            }
-            if reader.position() - reported >= CHUNK_LEN {
-                progress.add(reader.position() - reported);
-                reported = reader.position();
-            }
-        }
-        progress.add(file.len() - reported);
-        batcher.flush()
-    };
-    if threads < 2 {
-        work(receive)?
-    } else {
-        on_threads(2, &work, receive, &|| {})?
-    }
-    Ok(contents)
+    Ok((parts, contents))
 }
 
 /// Walks the structure of a foreign file; `len` of the result is that up to the end of the entries.
-fn walk(file: &SnapshotFile<'_>) -> Result<Contents, RdbError> {
+fn walk<'a>(file: &SnapshotFile<'a>) -> Result<(Vec<ForeignPart<'a>>, Contents), RdbError> {
     let mut contents = Contents::default();
-    let mut reader: Reader<'_> = file.pieces();
+    let mut reader = file.pieces();
+    let mut parts = Vec::new();
+    let mut part = reader.clone();
     loop {
+        let len = reader.position() - part.position();
+        if len >= CHUNK_LEN {
+            parts.push(ForeignPart { reader: std::mem::replace(&mut part, reader.clone()), len });
+        }
+        if reader.next_short_entry().is_some() {
+            contents.entries += 1;
+            continue;
+        }
         match reader.next_piece()? {
             Piece::Entry(_) => contents.entries += 1,
             Piece::Function { .. } => contents.functions += 1,
@@ -279,7 +349,9 @@ fn walk(file: &SnapshotFile<'_>) -> Result<Contents, RdbError> {
             Piece::Aux { .. } | Piece::Database(_) | Piece::Sizes { .. } | Piece::Slot => {}
             Piece::End => {
                 contents.len = reader.position();
-                return Ok(contents);
+                let len = contents.len - part.position();
+                parts.push(ForeignPart { reader: part, len });
+                return Ok((parts, contents));
             }
         }
     }

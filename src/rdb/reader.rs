@@ -120,6 +120,25 @@ impl<'a> Reader<'a> {
         self.cursor.is_at_end()
     }
 
+    /// The next entry, if it is a short key with a short string and no more than an expiry: nearly all
+    /// are. Of any other piece nothing is read: [`Reader::next_piece`] gives it, and the same entries.
+    #[inline(always)]
+    pub fn next_short_entry(&mut self) -> Option<EncodedEntry<'a>> {
+        let mut cursor = self.cursor.clone();
+        let position = cursor.position();
+        let mut expire_ms = None;
+        let mut type_byte = cursor.next_byte()?;
+        if type_byte == OPCODE_EXPIRE_MS {
+            expire_ms = Some(expiry_ms(cursor.next_array()?));
+            type_byte = cursor.next_byte()?;
+        }
+        let key = cursor.short_string()?;
+        let value = EncodedValue::read_short(&mut cursor, type_byte)?;
+        self.cursor = cursor;
+        let db = self.db.unwrap_or(0);
+        Some(EncodedEntry { position, db, key, value, expire_ms, idle_s: None, frequency: None })
+    }
+
     /// Reads the next piece.
     pub fn next_piece(&mut self) -> Result<Piece<'a>, RdbError> {
         let position = self.cursor.position();
@@ -170,8 +189,7 @@ impl<'a> Reader<'a> {
         loop {
             match type_byte {
                 OPCODE_EXPIRE_MS => {
-                    let time_ms = i64::from_le_bytes(cursor.array("an expiry")?);
-                    expire_ms = Some(u64::try_from(time_ms).unwrap_or(0));
+                    expire_ms = Some(expiry_ms(cursor.array("an expiry")?));
                 }
                 OPCODE_EXPIRE_S => {
                     let time_s = i32::from_le_bytes(cursor.array("an expiry")?);
@@ -188,6 +206,11 @@ impl<'a> Reader<'a> {
         let value = EncodedValue::read(cursor, type_byte, &key, type_position)?;
         Ok(EncodedEntry { position, db, key, value, expire_ms, idle_s, frequency })
     }
+}
+
+/// A time in milliseconds; one before the epoch counts as the epoch.
+fn expiry_ms(bytes: [u8; 8]) -> u64 {
+    u64::try_from(i64::from_le_bytes(bytes)).unwrap_or(0)
 }
 
 /// Passes over a module's data outside keys: a length for the module's identity, then values, each

@@ -1,9 +1,9 @@
 //! A snapshot file as a whole: what it says of itself, whether it is sound, and its entries.
 //!
-//! Opening reads the header only. [`SnapshotFile::verify`] and [`SnapshotFile::load`] read every byte:
-//! the entries of a block are handed out only after its CRC-32 was compared, and both return `Ok` only
-//! if the CRC-64 over the whole file, fields and all, is right too. So what was loaded must not be
-//! served before `load` has returned.
+//! Opening reads the header only. [`SnapshotFile::verify`], [`SnapshotFile::read`] and
+//! [`SnapshotFile::load`] read every byte: the entries of a block are handed out only after its CRC-32 was
+//! compared, and all return `Ok` only if the CRC-64 over the whole file, fields and all, is right too.
+//! So what was handed out must not be served before they have returned.
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -137,12 +137,20 @@ impl<'a> SnapshotFile<'a> {
         Reader::new(&self.bytes[MAGIC_LEN..], MAGIC_LEN as u64)
     }
 
-    /// Checks every byte and decodes every entry, on `threads` threads.
+    /// Checks every byte and every entry, on `threads` threads.
     pub fn verify(&self, threads: usize, progress: &Progress) -> Result<Contents, RdbError> {
-        let make = |entry: EncodedEntry<'a>| entry.value.decode().map(drop);
-        // Besides those that check, there is this thread, which has nothing to do.
-        let threads = if threads < 2 { threads } else { threads + 1 };
-        load::run(self, threads, progress, &make, &mut |_| ControlFlow::Continue(()))
+        self.read(progress, &mut vec![(); threads.max(1)], |(), entry| entry.value.check())
+    }
+
+    /// Checks every byte and hands every entry to `take`, in no particular order, on as many threads as
+    /// there are `states`: each has its own, the caller's the first.
+    pub fn read<S: Send>(
+        &self,
+        progress: &Progress,
+        states: &mut [S],
+        take: impl Fn(&mut S, EncodedEntry<'a>) -> Result<(), RdbError> + Sync,
+    ) -> Result<Contents, RdbError> {
+        load::share(self, progress, states, take)
     }
 
     /// Checks every byte and hands out every entry, in batches and in no particular order.
@@ -157,6 +165,6 @@ impl<'a> SnapshotFile<'a> {
         make: impl Fn(EncodedEntry<'a>) -> Result<T, RdbError> + Sync,
         mut receive: impl FnMut(Vec<T>) -> ControlFlow<()>,
     ) -> Result<Contents, RdbError> {
-        load::run(self, threads, progress, &make, &mut receive)
+        load::batches(self, threads, progress, make, &mut receive)
     }
 }

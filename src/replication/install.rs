@@ -3,7 +3,6 @@
 //! The order is: the manifest names the new snapshot durably, then memory is replaced. A process killed
 //! at any moment finds the old set or the new one, and never a part of either.
 
-use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -150,8 +149,7 @@ fn load(
     let file = SnapshotFile::open(mapping.bytes())?;
     progress.set_total_len(file.len());
     let mut keyspace = Keyspace::new(databases, seed);
-    let go_on = || ControlFlow::Continue(());
     // What has expired stays until the master says so.
-    fill::fill(&mut keyspace, &file, threads, None, &progress.snapshot, go_on)?;
+    fill::fill(&mut keyspace, &file, threads, None, &progress.snapshot)?;
     Ok(keyspace)
 }

@@ -140,16 +140,14 @@ fn check(
 ) -> Result<(Contents, Option<u32>), RdbError> {
     let mapping = storage.map(path)?;
     let file = SnapshotFile::open(mapping.bytes())?;
-    let mut beyond = None;
-    let make = |entry: crate::rdb::codec::EncodedEntry<'_>| {
-        entry.value.decode()?;
-        Ok(entry.db)
-    };
-    let contents = file.load(threads, &Progress::new(), make, |dbs| {
-        beyond = beyond.or(dbs.into_iter().find(|&db| db as usize >= databases));
-        std::ops::ControlFlow::Continue(())
+    let mut beyond = vec![None; threads.max(1)];
+    let contents = file.read(&Progress::new(), &mut beyond, |beyond, entry| {
+        if entry.db as usize >= databases {
+            *beyond = Some(entry.db);
+        }
+        entry.value.check()
     })?;
-    match beyond {
+    match beyond.into_iter().flatten().next() {
         Some(db) => Err(RdbError::Database { db, databases }),
         None => Ok((contents, file.header().stream.and_then(|at| at.db))),
     }

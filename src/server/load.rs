@@ -133,10 +133,9 @@ impl Loader {
             let mapping = self.storage.map(&path)?;
             let file = SnapshotFile::open(mapping.bytes()).map_err(failed)?;
             self.progress.set_total_len(file.len());
-            let go_on = || std::ops::ControlFlow::Continue(());
             // What has expired stays: it is deleted as always, so that replicas hear of it.
             let (threads, read) = (settings::load_threads(), &self.progress.snapshot);
-            fill(&mut keyspace, &file, threads, None, read, go_on).map_err(failed)?;
+            fill(&mut keyspace, &file, threads, None, read).map_err(failed)?;
             summary.base_position = file.header().stream;
             let db = summary.base_position.and_then(|at| at.db).unwrap_or(0) as usize;
             summary.stream_db = if db < self.databases { db } else { 0 };

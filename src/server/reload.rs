@@ -1,8 +1,6 @@
 //! DEBUG RELOAD and DEBUG LOADAOF: what is on disk is read into a data set of its own, which then takes
 //! the place of the one in memory. When that fails the one in memory stays.
 
-use std::ops::ControlFlow;
-
 use super::node::Node;
 use super::settings;
 use crate::engine::Engine;
@@ -23,8 +21,7 @@ pub fn from_snapshot(node: &Node, engine: &mut Engine) -> Result<(), String> {
     let file = SnapshotFile::open(mapping.bytes()).map_err(|error| error.to_string())?;
     let mut keyspace = empty_keyspace(engine);
     let threads = settings::load_threads();
-    let go_on = || ControlFlow::Continue(());
-    fill(&mut keyspace, &file, threads, None, &Progress::new(), go_on)
+    fill(&mut keyspace, &file, threads, None, &Progress::new())
         .map_err(|error| error.to_string())?;
     engine.replace_keyspace(keyspace);
     Ok(())

@@ -1,7 +1,6 @@
 //! Snapshots and payloads, to and from a real redis-server.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
 
-use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
@@ -70,8 +69,7 @@ fn load(path: &Path) -> Keyspace {
     let mapping = RealDisk.map(path).unwrap();
     let mut keyspace = Keyspace::new(16, 9);
     let file = SnapshotFile::open(mapping.bytes()).unwrap();
-    let go_on = || ControlFlow::Continue(());
-    fill(&mut keyspace, &file, 2, None, &Progress::new(), go_on).unwrap();
+    fill(&mut keyspace, &file, 2, None, &Progress::new()).unwrap();
     keyspace
 }
 

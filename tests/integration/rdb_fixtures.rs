@@ -17,8 +17,7 @@ fn load(bytes: &[u8], threads: usize) -> Result<(Keyspace, Contents), RdbError> 
     let mut keyspace = Keyspace::new(16, 7);
     let progress = Progress::new();
     let file = SnapshotFile::open(bytes)?;
-    let go_on = || ControlFlow::Continue(());
-    let contents = fill(&mut keyspace, &file, threads, None, &progress, go_on)?.contents;
+    let contents = fill(&mut keyspace, &file, threads, None, &progress)?.contents;
     assert_eq!(progress.done_len(), bytes.len() as u64);
     Ok((keyspace, contents))
 }

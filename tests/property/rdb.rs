@@ -12,10 +12,12 @@ use vellum::keyspace::{Keyspace, NewValue, ValueRef};
 use vellum::rdb::codec::EncodedEntry;
 use vellum::rdb::dump::{push_payload, read_payload};
 use vellum::rdb::lzf::{self, Compressor};
+use vellum::rdb::reader::{Piece, Reader};
 use vellum::rdb::{
     BlockBuilder, Contents, DatabaseSize, Header, LoadedEntry, Progress, RdbError, SnapshotFile,
     SnapshotWriter, StreamPosition, Written,
     background::{self, Writing},
+    fill,
 };
 use vellum::storage::{OpenMode, SimDisk, Storage};
 
@@ -245,8 +247,86 @@ fn a_walk_given_up_leaves_no_whole_file() {
     assert!(read(disk.map(path).unwrap().bytes(), 1).is_err());
 }
 
+/// Reads `bytes` entry by entry, the short way where there is one, and piece by piece beside it; the
+/// number of entries read the short way.
+fn read_both_ways(bytes: &[u8]) -> usize {
+    let mut by_entry = Reader::new(bytes, 50);
+    let mut by_piece = by_entry.clone();
+    let mut short = 0;
+    while !by_entry.is_at_end() {
+        let expected = by_piece.next_piece();
+        let found = match by_entry.next_short_entry() {
+            Some(entry) => {
+                short += 1;
+                Ok(Piece::Entry(entry))
+            }
+            None => by_entry.next_piece(),
+        };
+        assert_eq!(format!("{found:?}"), format!("{expected:?}"));
+        let Ok(piece) = found else { break };
+        assert_eq!(by_entry.position(), by_piece.position());
+        if let Piece::Entry(entry) = piece {
+            let (checked, decoded) = (entry.value.check(), entry.value.decode().map(drop));
+            assert_eq!(format!("{checked:?}"), format!("{decoded:?}"));
+        }
+    }
+    short
+}
+
+#[test]
+fn short_entries_are_read_the_short_way() {
+    let mut block = BlockBuilder::new();
+    let texts = [&b""[..], b"12", b"300", b"70000", &[b'x'; 63], &[b'x'; 64], &[b'x'; 16383]];
+    for text in texts {
+        block.push(0, text, ValueRef::from_string(text), None);
+        block.push(0, text, ValueRef::from_string(text), Some(5));
+    }
+    assert_eq!(read_both_ways(&block.content()[2..]), 2 * texts.len());
+    block.clear();
+    block.push(0, b"long", ValueRef::Bytes(&[b'x'; 16384]), None);
+    assert_eq!(read_both_ways(&block.content()[2..]), 0);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn short_entries_are_read_as_all_others_are(
+        content in content(),
+        changes in prop::collection::vec(
+            (any::<prop::sample::Index>(), prop_oneof![any::<u8>(), 0xf4..=0xffu8, 0xc0..0xc5u8]),
+            0..6,
+        ),
+        len in any::<prop::sample::Index>(),
+        noise in prop::collection::vec(prop_oneof![any::<u8>(), Just(0), 0xc0..0xc4u8], 0..100),
+    ) {
+        let mut block = BlockBuilder::new();
+        for ((db, key), (value, expire_ms)) in &content {
+            block.push(*db, key, ValueRef::from_string(value), *expire_ms);
+        }
+        let mut bytes = block.content().to_vec();
+        bytes.extend_from_slice(&noise);
+        read_both_ways(&bytes);
+        read_both_ways(&noise);
+        if !bytes.is_empty() {
+            changes.iter().for_each(|(index, byte)| *index.get_mut(&mut bytes) = *byte);
+            read_both_ways(&bytes);
+            read_both_ways(&bytes[..len.index(bytes.len())]);
+        }
+    }
+
+    #[test]
+    fn a_filled_keyspace_is_one_with_the_same_inserts(content in content(), threads in 1..4usize) {
+        let content: Content =
+            content.into_iter().map(|((db, key), value)| ((db % 16, key), value)).collect();
+        let (_, bytes) = write(&content, 3, true);
+        let mut filled = Keyspace::new(16, 5);
+        let file = SnapshotFile::open(&bytes).unwrap();
+        let result = fill(&mut filled, &file, threads, None, &Progress::new()).unwrap();
+        prop_assert_eq!(result.contents.entries, content.len() as u64);
+        prop_assert_eq!(dump(&filled), content.clone());
+        prop_assert_eq!(filled.memory_bytes(), keyspace_of(&content).memory_bytes());
+    }
 
     #[test]
     fn content_round_trips(

@@ -17,10 +17,12 @@
 //! What always holds: a segment of depth `d` stands in `1 << (depth - d)` neighbouring directory
 //! cells; scan order is hash order, which splits and merges do not change.
 
+mod build;
 mod visit;
 
 use hashbrown::HashTable;
 
+pub(super) use build::{Hashed, Twice, depth_max, divide, push_segments};
 pub(super) use visit::Sweep;
 
 use crate::keyspace::entry::{Entry, TAG_BITS};
@@ -38,6 +40,8 @@ const MERGE_LEN_MAX: usize = SEGMENT_CAPACITY / 4;
 /// Directory cells there may be for each segment before a segment grows instead of splitting. With
 /// hashes of any quality there are two to four; this bounds what chosen collisions can do.
 const CELLS_PER_SEGMENT_MAX: usize = 64;
+/// Bits of the hash that a prefix has at most.
+const DEPTH_MAX: u32 = 32;
 /// Segments in a chunk of the arena.
 const CHUNK_LEN: usize = 256;
 
@@ -56,7 +60,7 @@ fn tag_of(hash: u64) -> u16 {
 
 /// A hash table for all hashes with one prefix.
 #[derive(Debug, Default)]
-struct Segment {
+pub(super) struct Segment {
     slots: HashTable<Entry>,
     /// Where the slots end and the control bytes begin: a guess from the address of a slot, for
     /// prefetching only.
@@ -259,7 +263,9 @@ impl Table {
             self.rebuild(number, more);
         } else if len < SPLIT_LEN_MIN && buckets == SEGMENT_BUCKETS {
             self.rebuild(number, SEGMENT_CAPACITY);
-        } else if cells <= CELLS_PER_SEGMENT_MAX * (self.segment_count() + 1) && self.depth < 32 {
+        } else if cells <= CELLS_PER_SEGMENT_MAX * (self.segment_count() + 1)
+            && self.depth < DEPTH_MAX
+        {
             self.split(number, hash);
         } else {
             self.rebuild(number, more);
