@@ -9,7 +9,8 @@ use super::events::{Events, NotifyClasses};
 use super::table::Table;
 use super::touched::Touched;
 use crate::base::limits::BULK_LEN_MAX_DEFAULT;
-use crate::keyspace::{Db, Entry, EntryMut, Garbage, Keyspace, NewValue, ValueRef};
+use crate::keyspace::types::PackedLimits;
+use crate::keyspace::{Db, Entry, EntryMut, Garbage, Keyspace, NewValue};
 use crate::resp::Reply;
 
 /// Whose command it is.
@@ -36,6 +37,8 @@ pub struct Settings {
     pub bulk_len_max: u64,
     /// How keys are aged for eviction.
     pub aging: access::Aging,
+    /// How large collections may be and still be packed; the keyspace goes by its own copy.
+    pub packed: PackedLimits,
 }
 
 impl Default for Settings {
@@ -46,6 +49,7 @@ impl Default for Settings {
             lazyfree_lazy_expire: false,
             bulk_len_max: BULK_LEN_MAX_DEFAULT,
             aging: access::Aging::default(),
+            packed: PackedLimits::default(),
         }
     }
 }
@@ -130,15 +134,6 @@ impl Ctx<'_> {
         f(None, self.reply)
     }
 
-    /// Like [`read`](Self::read) for a command on strings: `f` gets the string.
-    pub fn read_string<R>(
-        &mut self,
-        key: &[u8],
-        f: impl FnOnce(Option<ValueRef<'_>>, &mut Reply) -> R,
-    ) -> R {
-        self.read(key, Use::Counts, |entry, reply| f(entry.map(Entry::value), reply))
-    }
-
     /// Readies `key` for a change: an expired entry is deleted first. Returns the key's hash.
     pub fn prepare(&mut self, key: &[u8]) -> u64 {
         self.prepare_in(self.db, key)
@@ -196,12 +191,27 @@ impl Ctx<'_> {
 
     /// Deletes a prepared key; whether it was there. Tells watchers and subscribers.
     pub fn delete(&mut self, hash: u64, key: &[u8]) -> bool {
-        let removed = self.database().remove(hash, key);
+        let removed = self.remove(hash, key);
         if removed {
             self.events.modified(self.db, key);
             self.notify(NotifyClasses::GENERIC, "del", key);
         }
         removed
+    }
+
+    /// Removes a prepared key and says nothing; whether it was there. What takes long to free is freed
+    /// elsewhere.
+    pub fn remove(&mut self, hash: u64, key: &[u8]) -> bool {
+        let entry = self.database().take(hash, key);
+        if let Some(entry) = entry {
+            if entry.is_large() {
+                let mut garbage = Garbage::default();
+                garbage.add(entry);
+                self.garbage.push(garbage);
+            }
+            return true;
+        }
+        false
     }
 
     /// A notification is due for a key of the selected database.

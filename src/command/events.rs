@@ -24,6 +24,16 @@ impl NotifyClasses {
     pub const KEY_MISS: Self = Self(1 << 4);
     /// `n`: new keys.
     pub const NEW: Self = Self(1 << 5);
+    /// `l`: list commands.
+    pub const LIST: Self = Self(1 << 6);
+    /// `s`: set commands.
+    pub const SET: Self = Self(1 << 7);
+    /// `h`: hash commands.
+    pub const HASH: Self = Self(1 << 8);
+    /// `z`: sorted-set commands.
+    pub const ZSET: Self = Self(1 << 9);
+    /// `t`: stream commands.
+    pub const STREAM: Self = Self(1 << 10);
 
     /// Whether any of `other` is in.
     pub const fn has_any(self, other: Self) -> bool {

@@ -13,6 +13,7 @@ pub mod key_positions;
 pub mod spec;
 pub mod table;
 pub mod touched;
+mod typed;
 
 pub use access::Aging;
 pub use ctx::{Ctx, Origin, Settings};
@@ -22,3 +23,4 @@ pub use host::HostCommand;
 pub use spec::{Handler, Run, Spec};
 pub use table::{Refusal, Table};
 pub use touched::Touched;
+pub use typed::Changed;

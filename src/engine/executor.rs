@@ -161,8 +161,14 @@ const PREFETCH_WINDOW: usize = 16;
 
 impl Engine {
     /// An engine over an empty keyspace, without a log.
-    pub fn new(keyspace: Keyspace, settings: Settings, clock: Arc<dyn Clock>, seed: u64) -> Self {
+    pub fn new(
+        mut keyspace: Keyspace,
+        settings: Settings,
+        clock: Arc<dyn Clock>,
+        seed: u64,
+    ) -> Self {
         let now_ms = clock.unix_ms();
+        keyspace.set_packed_limits(settings.packed);
         Self {
             keyspace,
             log: None,

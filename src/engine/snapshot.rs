@@ -441,7 +441,9 @@ pub fn load_snapshot(
     let file = SnapshotFile::open(mapping.bytes())?;
     let databases = engine.keyspace.databases();
     let mut beyond = None;
-    let contents = file.load(threads, progress, crate::rdb::LoadedEntry::decode, |batch| {
+    let packing = engine.keyspace.packing().clone();
+    let make = |entry| crate::rdb::LoadedEntry::decode(entry, &packing);
+    let contents = file.load(threads, progress, make, |batch| {
         for entry in batch {
             if entry.db as usize >= databases {
                 beyond = Some(entry.db);

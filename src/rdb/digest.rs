@@ -12,7 +12,7 @@
 
 use sha1::{Digest as _, Sha1};
 
-use crate::keyspace::{Entry, Keyspace, ValueRef};
+use crate::keyspace::{Content, Entry, Keyspace};
 
 /// Length of a digest, in bytes; clients see it as hexadecimal digits.
 pub const DIGEST_LEN: usize = 20;
@@ -38,10 +38,11 @@ impl Digest {
 
     fn mix_value(&mut self, entry: &Entry) {
         match entry.value() {
-            value @ (ValueRef::Int(_) | ValueRef::Bytes(_)) => {
+            Content::String(string) => {
                 self.mix(&STRING.to_be_bytes());
-                value.with_bytes(|bytes| self.mix(bytes));
+                string.with_bytes(|bytes| self.mix(bytes));
             }
+            Content::Collection(_) => {}
         }
         if entry.expire_ms().is_some() {
             self.fold(EXPIRES);
@@ -83,6 +84,7 @@ impl std::fmt::Display for Digest {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::keyspace::ValueRef;
 
     #[test]
     fn digests_of_redis_7_0() {

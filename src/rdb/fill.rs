@@ -39,10 +39,10 @@ pub fn fill<'a>(
     progress: &Progress,
     mut each_batch: impl FnMut() -> ControlFlow<()>,
 ) -> Result<Filled, RdbError> {
-    let hasher = keyspace.hasher().clone();
+    let packing = keyspace.packing().clone();
     let make = |entry: EncodedEntry<'a>| {
-        let entry = LoadedEntry::decode(entry)?;
-        Ok(Hashed { hash: hasher.hash(&entry.key), entry })
+        let entry = LoadedEntry::decode(entry, &packing)?;
+        Ok(Hashed { hash: packing.hasher.hash(&entry.key), entry })
     };
     let mut expired = 0;
     let mut failure = None;

@@ -15,6 +15,7 @@ use super::header::{Header, ReadHeader};
 use super::load;
 use super::reader::{MAGIC_LEN, Reader};
 use crate::keyspace::NewValue;
+use crate::keyspace::types::Packing;
 
 /// How far a file has been read, for another thread to look at.
 #[derive(Debug, Default)]
@@ -76,10 +77,10 @@ pub struct LoadedEntry<'a> {
 
 impl<'a> LoadedEntry<'a> {
     /// Decodes an entry.
-    pub fn decode(entry: EncodedEntry<'a>) -> Result<Self, RdbError> {
+    pub fn decode(entry: EncodedEntry<'a>, packing: &Packing) -> Result<Self, RdbError> {
         Ok(Self {
             db: entry.db,
-            value: entry.value.decode()?,
+            value: entry.value.decode(packing)?,
             key: entry.key.into_bytes(),
             expire_ms: entry.expire_ms,
             idle_s: entry.idle_s,
@@ -139,7 +140,8 @@ impl<'a> SnapshotFile<'a> {
 
     /// Checks every byte and decodes every entry, on `threads` threads.
     pub fn verify(&self, threads: usize, progress: &Progress) -> Result<Contents, RdbError> {
-        let make = |entry: EncodedEntry<'a>| entry.value.decode().map(drop);
+        let packing = Packing::default();
+        let make = |entry: EncodedEntry<'a>| entry.value.decode(&packing).map(drop);
         // Besides those that check, there is this thread, which has nothing to do.
         let threads = if threads < 2 { threads } else { threads + 1 };
         load::run(self, threads, progress, &make, &mut |_| ControlFlow::Continue(()))

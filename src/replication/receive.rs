@@ -141,8 +141,9 @@ fn check(
     let mapping = storage.map(path)?;
     let file = SnapshotFile::open(mapping.bytes())?;
     let mut beyond = None;
+    let packing = crate::keyspace::types::Packing::default();
     let make = |entry: crate::rdb::codec::EncodedEntry<'_>| {
-        entry.value.decode()?;
+        entry.value.decode(&packing)?;
         Ok(entry.db)
     };
     let contents = file.load(threads, &Progress::new(), make, |dbs| {

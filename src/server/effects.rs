@@ -50,6 +50,7 @@ pub fn renew_settings(engine: &mut Engine, config: &Config) {
     engine.settings = settings::command_settings(config);
     engine.settings.is_replica = is_replica;
     engine.settings.expiry_paused = expiry_paused;
+    engine.keyspace.set_packed_limits(engine.settings.packed);
     engine.guards.replica_read_only = config.replica_read_only;
 }
 

@@ -8,6 +8,7 @@ use super::config::choices::{AppendFsync, LogSyncInline};
 use crate::command::{Aging, Settings};
 use crate::engine::InlineSync;
 use crate::engine::snapshot::SnapshotPlan;
+use crate::keyspace::types::PackedLimits;
 use crate::log::{Layout, LogOptions, SyncPolicy};
 use crate::storage::Storage;
 
@@ -67,7 +68,25 @@ pub fn command_settings(config: &Config) -> Settings {
         lazyfree_lazy_expire: config.lazyfree_lazy_expire,
         bulk_len_max: config.proto_max_bulk_len,
         aging: aging(config),
+        packed: packed_limits(config),
         ..Settings::default()
+    }
+}
+
+/// How large collections may be and still be packed.
+fn packed_limits(config: &Config) -> PackedLimits {
+    let len = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+    PackedLimits {
+        hash_entries: len(config.hash_max_listpack_entries),
+        hash_value: len(config.hash_max_listpack_value),
+        set_integers: len(config.set_max_intset_entries),
+        set_entries: len(config.set_max_listpack_entries),
+        set_value: len(config.set_max_listpack_value),
+        zset_entries: len(config.zset_max_listpack_entries),
+        zset_value: len(config.zset_max_listpack_value),
+        list_size: i32::try_from(config.list_max_listpack_size).unwrap_or(i32::MAX),
+        stream_node_bytes: len(config.stream_node_max_bytes),
+        stream_node_entries: len(config.stream_node_max_entries),
     }
 }
 

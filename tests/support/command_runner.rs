@@ -4,6 +4,7 @@
 
 use vellum::command::{Ctx, Effect, Effects, Events, Origin, Run, Settings, Spec, Table, Touched};
 use vellum::keyspace::{Garbage, Keyspace};
+use vellum::rdb::digest::Digest;
 use vellum::resp::args::OwnedArgs;
 use vellum::resp::{Args, Protocol, Reply, Span, inline};
 
@@ -22,6 +23,7 @@ pub struct Logged {
 pub struct Held {
     pub db: usize,
     pub key: Vec<u8>,
+    /// The string, or the digest of a collection.
     pub value: Vec<u8>,
     pub expire_ms: Option<u64>,
 }
@@ -121,7 +123,10 @@ impl Runner {
             .map(|(db, entry)| Held {
                 db,
                 key: entry.key().to_vec(),
-                value: entry.value().to_cow().into_owned(),
+                value: match entry.as_string() {
+                    Some(string) => string.to_cow().into_owned(),
+                    None => Digest::of_value(entry).to_string().into_bytes(),
+                },
                 expire_ms: entry.expire_ms(),
             })
             .collect();

@@ -23,6 +23,10 @@ const SYNTAX: &str = "ERR syntax error";
 const NOT_AN_INTEGER: &str = "ERR value is not an integer or out of range";
 const DB_OUT_OF_RANGE: &str = "ERR DB index is out of range";
 
+/// What a command says of a key that holds a value of another type.
+pub(super) const WRONG_TYPE: &str =
+    "WRONGTYPE Operation against a key holding the wrong kind of value";
+
 /// Reads an integer, or answers that it is none.
 fn integer(ctx: &mut Ctx<'_>, text: &[u8]) -> Option<i64> {
     let number = parse_i64(text);

@@ -133,8 +133,8 @@ pub(crate) fn set(ctx: &mut Ctx<'_>, args: &Args<'_>) {
         },
         _ => None,
     };
-    if options.tell_old {
-        ctx.read_string(key, reply_string);
+    if options.tell_old && ctx.read_string(key, reply_string).is_none() {
+        return;
     }
     let hash = ctx.prepare(key);
     if options.condition != Condition::Always
@@ -210,7 +210,9 @@ fn set_for(ctx: &mut Ctx<'_>, args: &Args<'_>, unit_ms: i64, command: &str) {
 /// `GETSET key value`
 pub(crate) fn getset(ctx: &mut Ctx<'_>, args: &Args<'_>) {
     let (key, value) = (&args[1], &args[2]);
-    ctx.read_string(key, reply_string);
+    if ctx.read_string(key, reply_string).is_none() {
+        return;
+    }
     let hash = ctx.prepare(key);
     ctx.set(hash, key, ValueRef::from_string(value), None);
     ctx.log(&[b"SET", key, value]);
@@ -224,7 +226,7 @@ pub(crate) fn getdel(ctx: &mut Ctx<'_>, args: &Args<'_>) {
         reply_string(value, reply);
         value.is_some()
     });
-    if found {
+    if found == Some(true) {
         let hash = ctx.prepare(key);
         ctx.delete(hash, key);
         ctx.log(&[b"DEL", key]);
@@ -252,7 +254,7 @@ pub(crate) fn getex(ctx: &mut Ctx<'_>, args: &Args<'_>) {
             value.is_some()
         }
     });
-    if !found {
+    if found != Some(true) {
         return;
     }
     let hash = ctx.prepare(key);

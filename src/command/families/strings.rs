@@ -1,7 +1,7 @@
 //! Reading strings: `GET`, `MGET`, `STRLEN`.
 
-use crate::command::ctx::Ctx;
-use crate::keyspace::ValueRef;
+use crate::command::ctx::{Ctx, Use};
+use crate::keyspace::{Entry, ValueRef};
 use crate::resp::{Args, Reply};
 
 /// Answers a string, or that there is none.
@@ -21,7 +21,10 @@ pub(crate) fn get(ctx: &mut Ctx<'_>, args: &Args<'_>) {
 pub(crate) fn mget(ctx: &mut Ctx<'_>, args: &Args<'_>) {
     ctx.reply.array(args.len() - 1);
     for key in args.from(1).iter() {
-        ctx.read_string(key, reply_string);
+        // What is no string is as good as missing here.
+        ctx.read(key, Use::Counts, |entry, reply| {
+            reply_string(entry.and_then(Entry::as_string), reply);
+        });
     }
 }
 

@@ -306,6 +306,28 @@ directives! {
     replica_lazy_flush: bool = "replica-lazy-flush", ["slave-lazy-flush"], Bool, "no", Runtime(ExecutorSettings),
         "A replica frees its old data on another thread during a full sync.";
 
+    ["Collections"]
+    hash_max_listpack_entries: u64 = "hash-max-listpack-entries", ["hash-max-ziplist-entries"], Int(0, LONG_MAX), "512", Runtime(ExecutorSettings),
+        "Fields up to which a hash is packed.";
+    hash_max_listpack_value: u64 = "hash-max-listpack-value", ["hash-max-ziplist-value"], Int(0, LONG_MAX), "64", Runtime(ExecutorSettings),
+        "Bytes a field or value of a packed hash may have.";
+    list_max_listpack_size: i64 = "list-max-listpack-size", ["list-max-ziplist-size"], Int(-INT_MAX - 1, INT_MAX), "-2", Runtime(ExecutorSettings),
+        "Elements of a packed piece of a list; -1 to -5 for 4, 8, 16, 32, 64 KB.";
+    set_max_intset_entries: u64 = "set-max-intset-entries", [], Int(0, LONG_MAX), "512", Runtime(ExecutorSettings),
+        "Members up to which a set of numbers is packed.";
+    set_max_listpack_entries: u64 = "set-max-listpack-entries", [], Int(0, LONG_MAX), "128", Runtime(ExecutorSettings),
+        "Members up to which a set is packed.";
+    set_max_listpack_value: u64 = "set-max-listpack-value", [], Int(0, LONG_MAX), "64", Runtime(ExecutorSettings),
+        "Bytes a member of a packed set may have.";
+    zset_max_listpack_entries: u64 = "zset-max-listpack-entries", ["zset-max-ziplist-entries"], Int(0, LONG_MAX), "128", Runtime(ExecutorSettings),
+        "Members up to which a sorted set is packed.";
+    zset_max_listpack_value: u64 = "zset-max-listpack-value", ["zset-max-ziplist-value"], Int(0, LONG_MAX), "64", Runtime(ExecutorSettings),
+        "Bytes a member of a packed sorted set may have.";
+    stream_node_max_bytes: u64 = "stream-node-max-bytes", [], BYTES, "4kb", Runtime(ExecutorSettings),
+        "Bytes of a node of a stream; 0 for no limit.";
+    stream_node_max_entries: u64 = "stream-node-max-entries", [], Int(0, LONG_MAX), "100", Runtime(ExecutorSettings),
+        "Entries of a node of a stream; 0 for no limit.";
+
     ["Diagnostics"]
     slowlog_log_slower_than: i64 = "slowlog-log-slower-than", [], Int(-1, LONG_MAX), "10000", Runtime(OnNextUse),
         "Microseconds from which a command is recorded in the slow log; 0 records all, -1 none.";
@@ -358,30 +380,10 @@ directives! {
         "Keys looked at to find one to evict.";
     maxmemory_eviction_tenacity: u32 = "maxmemory-eviction-tenacity", [], Int(0, 100), "10", Inert,
         "How much time evictions may take.";
-    hash_max_listpack_entries: u64 = "hash-max-listpack-entries", ["hash-max-ziplist-entries"], Int(0, LONG_MAX), "512", Inert,
-        "Fields up to which a hash is packed; there are no hashes yet.";
-    hash_max_listpack_value: u64 = "hash-max-listpack-value", ["hash-max-ziplist-value"], Int(0, LONG_MAX), "64", Inert,
-        "Bytes a field or value of a packed hash may have.";
-    list_max_listpack_size: i64 = "list-max-listpack-size", ["list-max-ziplist-size"], Int(-INT_MAX - 1, INT_MAX), "-2", Inert,
-        "Size of a packed piece of a list; there are no lists yet.";
     list_compress_depth: u32 = "list-compress-depth", [], Int(0, INT_MAX), "0", Inert,
         "Pieces at both ends of a list that are not compressed.";
-    set_max_intset_entries: u64 = "set-max-intset-entries", [], Int(0, LONG_MAX), "512", Inert,
-        "Members up to which a set of numbers is packed; there are no sets yet.";
-    set_max_listpack_entries: u64 = "set-max-listpack-entries", [], Int(0, LONG_MAX), "128", Inert,
-        "Members up to which a set is packed.";
-    set_max_listpack_value: u64 = "set-max-listpack-value", [], Int(0, LONG_MAX), "64", Inert,
-        "Bytes a member of a packed set may have.";
-    zset_max_listpack_entries: u64 = "zset-max-listpack-entries", ["zset-max-ziplist-entries"], Int(0, LONG_MAX), "128", Inert,
-        "Members up to which a sorted set is packed; there are no sorted sets yet.";
-    zset_max_listpack_value: u64 = "zset-max-listpack-value", ["zset-max-ziplist-value"], Int(0, LONG_MAX), "64", Inert,
-        "Bytes a member of a packed sorted set may have.";
     hll_sparse_max_bytes: u64 = "hll-sparse-max-bytes", [], BYTES, "3000", Inert,
         "Bytes up to which a HyperLogLog is sparse; there are none yet.";
-    stream_node_max_bytes: u64 = "stream-node-max-bytes", [], BYTES, "4kb", Inert,
-        "Bytes of a node of a stream; there are no streams yet.";
-    stream_node_max_entries: u64 = "stream-node-max-entries", [], Int(0, LONG_MAX), "100", Inert,
-        "Entries of a node of a stream.";
     tracking_table_max_keys: u64 = "tracking-table-max-keys", [], Int(0, LONG_MAX), "1000000", Inert,
         "Keys remembered for client-side caching; there is none yet.";
     activerehashing: bool = "activerehashing", [], Bool, "yes", Inert,
