@@ -64,6 +64,15 @@ fn idle_times_and_frequencies_are_read() -> Result<(), RdbError> {
 }
 
 #[test]
+fn a_list_of_redis_is_loaded() -> Result<(), RdbError> {
+    let (keyspace, contents) = load(LIST, 2)?;
+    assert_eq!(contents.entries, 1);
+    let entry = keyspace.db(0).get(keyspace.hash(b"mylist"), b"mylist");
+    assert_eq!(entry.map(|entry| entry.type_name()), Some("list"));
+    Ok(())
+}
+
+#[test]
 fn a_type_not_supported_is_named_before_anything_is_loaded() {
     let module = b"REDIS0010\x00\x01a\x01b\x07\x03mod\x00\xff\0\0\0\0\0\0\0\0";
     let result = load(module, 2);

@@ -154,7 +154,7 @@ impl Server {
     pub fn value(&self, key: &str) -> Option<Vec<u8>> {
         let hash = self.engine.keyspace.hash(key.as_bytes());
         let entry = self.engine.keyspace.db(0).get(hash, key.as_bytes())?;
-        Some(entry.value().to_cow().into_owned())
+        Some(entry.as_string()?.to_cow().into_owned())
     }
 }
 
