@@ -8,6 +8,7 @@ mod command_script;
 mod commands;
 mod keyspace;
 mod log;
+mod member_table;
 mod rdb;
 mod replication;
 mod resp;

@@ -14,6 +14,7 @@ mod list;
 mod listpack;
 mod set;
 mod stream;
+pub mod table;
 mod zset;
 
 pub use hash::{Hash, HashRef};
