@@ -10,6 +10,7 @@ mod expiry;
 mod hash;
 mod prefetch;
 mod table;
+pub mod types;
 mod value;
 mod walk;
 

@@ -1,0 +1,3 @@
+//! What values that hold many elements are made of.
+
+pub mod tree;
