@@ -13,6 +13,7 @@ mod rdb;
 mod replication;
 mod resp;
 mod storage;
+mod tree;
 
 /// Counts, so that a test can say how much memory an input made the library take.
 #[global_allocator]

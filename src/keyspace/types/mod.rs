@@ -15,6 +15,7 @@ mod listpack;
 mod set;
 mod stream;
 pub mod table;
+pub mod tree;
 mod zset;
 
 pub use hash::{Hash, HashRef};
