@@ -2,7 +2,7 @@
 //!
 //! The writer has one owner at a time: the executor while it is idle, the log thread while that
 //! writes and syncs. Whatever is appended meanwhile gathers in the head and goes with the next
-//! commit.
+//! commit. A log that sleeps has nothing to commit: see [`sleep`].
 
 mod sleep;
 
