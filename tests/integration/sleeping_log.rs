@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use crate::support::relay::Relay;
 use crate::support::replicas::{assert_same_data, digest, follow, ok, wait_for_link};
@@ -56,6 +57,15 @@ fn write(server: &Server, name: &str) {
     client.command(&["APPEND", name, "x"]);
     client.command(&["SET", &format!("{name}:late"), "x", "PX", "100000000"]);
     client.command(&["EXEC"]);
+}
+
+/// What `vellum-log` says of the directory of a server that runs.
+fn inspect(server: &Server, words: &[&str]) -> String {
+    let mut tool = Command::new(env!("CARGO_BIN_EXE_vellum-log"));
+    let output = tool.args(words).arg(&server.dir).output().expect("vellum-log runs");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{words:?}: {text}");
+    text
 }
 
 #[test]
@@ -249,6 +259,7 @@ fn a_replica_follows_over_a_log_that_was_switched_off() {
     let args = ["--appendonly", "yes", "--save", ""];
     let master = Server::vellum(&temp.path().join("master"), &args);
     write(&master, "durable");
+    let end = number(&master, "master_repl_offset");
     ok(&master, &["CONFIG", "SET", "appendonly", "no"]);
     write(&master, "asleep");
     let relay = Relay::to(master.port);
@@ -259,6 +270,12 @@ fn a_replica_follows_over_a_log_that_was_switched_off() {
     relay.mend();
     assert_same_data(&master, &replica);
     assert_eq!((number(&master, "sync_full"), number(&master, "sync_partial_ok")), (1, 1));
+    inspect(&master, &["verify"]);
+    let info = inspect(&master, &["info", "--format", "json"]);
+    let info: serde_json::Value = serde_json::from_str(&info).unwrap();
+    let segments = info["segments"].as_array().unwrap();
+    let ends: Vec<Option<u64>> = segments.iter().map(|segment| segment["end"].as_u64()).collect();
+    assert_eq!(ends, [Some(end), None], "{info}");
     ok(&master, &["CONFIG", "SET", "appendonly", "yes"]);
     write(&master, "durable again");
     assert_same_data(&master, &replica);

@@ -45,7 +45,7 @@ impl Committer {
 
     /// Has the log thread remove the backlog of a log that has been put to sleep.
     pub fn remove_backlog(&mut self) {
-        tracing::info!(offset = %self.appended_offset(), "the backlog ends: there are no replicas");
+        tracing::info!(offset = %self.appended_offset(), "no backlog is kept: there are no replicas");
         self.enqueue(Box::new(|writer| {
             writer.remove_backlog();
             Ok(())
