@@ -144,6 +144,7 @@ impl Outbound {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::shared::SharedBytes;
 
     #[test]
     fn bytes_leave_in_order_and_only_when_released() {
@@ -184,6 +185,36 @@ mod tests {
         out.reply.simple("d");
         out.seal(none, none);
         assert_eq!(out.sendable(none), b"+d\r\n");
+    }
+
+    #[test]
+    fn a_held_string_waits_counts_and_leaves_like_any_other() {
+        let none = Ticket::NONE;
+        let mut out = Outbound::default();
+        let string = SharedBytes::from(vec![b'x'; 3]);
+        out.reply.simple("a");
+        out.seal(none, none);
+        out.reply.bulk_shared(&string);
+        out.seal(none.after(5), none);
+        let whole_len = out.pending_bytes();
+        out.reply.bulk_shared(&string);
+        out.cut_to(11);
+        assert_eq!((whole_len, out.pending_bytes()), (14, 14));
+        assert_eq!(taken(&mut out, none, 100), b"+a\r\n");
+        assert_eq!(taken(&mut out, none.after(4), 100), b"");
+        assert_eq!(taken(&mut out, none.after(5), 5), b"$3\r\nx");
+        assert_eq!(out.take_sendable(none.after(5)).take_bytes(), b"xx\r\n");
+        assert!(out.pending_bytes() == 0 && !out.has_inserts() && !out.is_gated());
+    }
+
+    /// What a socket takes that has room for `room` bytes.
+    fn taken(out: &mut Outbound, released: Ticket, room: usize) -> Vec<u8> {
+        let mut pieces = [IoSlice::new(&[]); PIECES_MAX];
+        let count = out.pieces(released, &mut pieces);
+        let mut bytes: Vec<u8> = pieces[..count].iter().flat_map(|piece| piece.to_vec()).collect();
+        bytes.truncate(room);
+        out.consume(bytes.len());
+        bytes
     }
 
     #[test]

@@ -281,3 +281,60 @@ impl OwnedArgs {
         self.buffer.len() + self.spans.len() * size_of::<Span>()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::request::{ParseLimits, RequestParser};
+    use super::*;
+
+    fn parsed(request: &[u8]) -> Batch {
+        let (mut parser, mut batch) = (RequestParser::new(), Batch::default());
+        parser.fill(request, &mut batch, &ParseLimits::default(), 10).unwrap();
+        batch
+    }
+
+    fn request(words: &[&[u8]]) -> Vec<u8> {
+        let mut request = Vec::new();
+        super::super::encode::push_command(&mut request, words);
+        request
+    }
+
+    #[test]
+    fn only_an_argument_that_is_nearly_all_of_its_buffer_may_be_held() {
+        let long = [b'x'; 2 * SHARED_LEN_MIN];
+        let short = &long[..SHARED_LEN_MIN - 1];
+        let cases: [(&[&[u8]], bool); 4] = [
+            (&[b"SET", b"key", &long], true),
+            (&[b"SET", &long[..long.len() / 9], &long], true),
+            (&[b"SET", &long[..long.len() / 7], &long], false),
+            (&[b"SET", b"key", short], false),
+        ];
+        for (words, held) in cases {
+            let mut buffer = request(words);
+            buffer.reserve(10 * long.len());
+            let mut batch = parsed(&buffer);
+            assert!(batch.wants_buffer(buffer.len()));
+            assert!(batch.args(0, &buffer).shared(2).is_none(), "it is not lent yet");
+            let lent = batch.lend(buffer);
+            let string = batch.args(0, &lent).shared(2);
+            assert_eq!(
+                string.as_ref().map(|string| string.to_vec() == words[2]),
+                held.then_some(true)
+            );
+            // With what little may lie beside it.
+            let memory_max = words[2].len() * 9 / 8 + SharedBytes::OVERHEAD;
+            assert!(string.as_ref().is_none_or(|string| string.memory_bytes() <= memory_max));
+            assert_eq!(batch.take_back(lent).is_none(), held);
+        }
+    }
+
+    #[test]
+    fn a_buffer_with_more_than_one_command_is_not_lent() {
+        let long = [b'x'; 2 * SHARED_LEN_MIN];
+        let one = request(&[b"SET", b"key", &long]);
+        let two = [&one[..], b"*1\r\n$4\r\nPING\r\n"].concat();
+        let cut = [&one[..], b"*1\r\n"].concat();
+        assert!(!parsed(&two).wants_buffer(two.len()));
+        assert!(!parsed(&cut).wants_buffer(cut.len()));
+    }
+}
