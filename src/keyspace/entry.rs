@@ -10,7 +10,7 @@
 //!
 //! block
 //!  +---------+---------+-----------+-------------+-------------+-----------+-----+--------------+
-//!  | meta u32| key_len | value_len | expire_ms   | long key len| Vec<u8>   | key | short value  |
+//!  | meta u32| key_len | value_len | expire_ms   | long key len| Long      | key | short value  |
 //!  |         | u16     | u16       | u64, if set | u64, if any | if long   |     | if not long  |
 //!  +---------+---------+-----------+-------------+-------------+-----------+-----+--------------+
 //!   meta: bits 0..24 access word, 24..26 kind, 26 expire_ms is there, 27 long key len is there,
@@ -19,14 +19,16 @@
 //!
 //! What always holds: the block's size follows from its head alone ([`block_len`] of what it holds);
 //! all parts before the key are multiples of 8 bytes; a number takes 1, 2, 4 or 8 bytes,
-//! little-endian. The kind that is still free is for collections: a `Box` in the place of the `Vec`.
+//! little-endian. The kind that is still free is for collections: a `Box` in the place of the `Long`.
 
 #![expect(unsafe_code, reason = "a variable-sized block behind a tagged pointer has no safe form")]
 
 use std::alloc::{self, Layout};
 use std::ptr::{self, NonNull};
 
+use super::long::{ALLOCATION_OVERHEAD, Long};
 use super::value::{NewValue, Value, ValueRef};
+use crate::base::shared::SharedBytes;
 
 /// Longest value that stands in the block, in bytes; a longer one has an allocation of its own.
 const INLINE_LEN_MAX: usize = 1024;
@@ -43,7 +45,7 @@ const ALIGN: usize = EPOCH_MASK + 1;
 
 const HEAD_LEN: usize = size_of::<Head>();
 const WORD_LEN: usize = size_of::<u64>();
-const VEC_LEN: usize = size_of::<Vec<u8>>();
+const LONG_LEN: usize = size_of::<Long>();
 /// `key_len` of a key whose length stands in a word of its own.
 const LONG_KEY: u16 = u16::MAX;
 /// `expire_ms` of an entry that does not expire but has the room for a time.
@@ -57,7 +59,7 @@ const HAS_LONG_KEY: u32 = 1 << 27;
 const CHANGED_IN_PART: u32 = 1 << 28;
 
 const _: () = assert!(size_of::<usize>() == 8, "a tagged pointer needs 64 bits");
-const _: () = assert!(align_of::<Vec<u8>>() <= WORD_LEN && VEC_LEN.is_multiple_of(WORD_LEN));
+const _: () = assert!(align_of::<Long>() <= WORD_LEN && LONG_LEN.is_multiple_of(WORD_LEN));
 const _: () = assert!(INLINE_LEN_MAX <= u16::MAX as usize);
 
 /// How the value is kept.
@@ -82,7 +84,7 @@ struct Head {
 enum Stored<'a> {
     Inline(&'a [u8]),
     Int { bytes: [u8; 8], width: usize },
-    Long(Vec<u8>),
+    Long(Long),
 }
 
 impl<'a> Stored<'a> {
@@ -99,16 +101,22 @@ impl<'a> Stored<'a> {
     fn of(value: &'a mut NewValue<'_>) -> Self {
         match value {
             NewValue::Int(number) => Self::int(*number),
-            NewValue::Copied(bytes) if bytes.len() > INLINE_LEN_MAX => Self::Long(bytes.to_vec()),
+            NewValue::Copied(bytes) if bytes.len() > INLINE_LEN_MAX => {
+                Self::Long(bytes.to_vec().into())
+            }
             NewValue::Copied(bytes) => Self::Inline(bytes),
             NewValue::Moved(bytes) if bytes.len() > INLINE_LEN_MAX => {
                 let mut bytes = std::mem::take(bytes);
                 if bytes.capacity() - bytes.len() > bytes.len() / 8 {
                     bytes.shrink_to_fit();
                 }
-                Self::Long(bytes)
+                Self::Long(bytes.into())
             }
             NewValue::Moved(bytes) => Self::Inline(bytes),
+            NewValue::Shared(bytes) if bytes.len() > INLINE_LEN_MAX => {
+                Self::Long(Long::Shared(bytes.clone()))
+            }
+            NewValue::Shared(bytes) => Self::Inline(bytes),
         }
     }
 
@@ -148,14 +156,14 @@ impl Head {
         HEAD_LEN + if self.has(HAS_EXPIRE) { WORD_LEN } else { 0 }
     }
 
-    /// Where the `Vec` of a long value is.
-    fn vec_at(self) -> usize {
+    /// Where a long value's own part is.
+    fn long_at(self) -> usize {
         self.long_key_at() + if self.has(HAS_LONG_KEY) { WORD_LEN } else { 0 }
     }
 
     /// Where the key is.
     fn key_at(self) -> usize {
-        self.vec_at() + if self.kind() == Kind::Long { VEC_LEN } else { 0 }
+        self.long_at() + if self.kind() == Kind::Long { LONG_LEN } else { 0 }
     }
 }
 
@@ -164,9 +172,6 @@ impl Head {
 fn block_len(content_len: usize) -> usize {
     (content_len + ALLOCATION_OVERHEAD).next_multiple_of(16).max(32) - ALLOCATION_OVERHEAD
 }
-
-/// Bytes an allocator spends on an allocation beside its size.
-const ALLOCATION_OVERHEAD: usize = 8;
 
 fn layout(block_len: usize) -> Layout {
     match Layout::from_size_align(block_len, ALIGN) {
@@ -178,7 +183,7 @@ fn layout(block_len: usize) -> Layout {
 /// A key, its expiry time, its access word and its value: a pointer to them, in fact.
 pub struct Entry(NonNull<u8>);
 
-// SAFETY: the block belongs to this entry alone and holds only bytes and a `Vec<u8>`.
+// SAFETY: the block belongs to this entry alone and holds only bytes and a `Long`.
 unsafe impl Send for Entry {}
 
 impl Entry {
@@ -225,8 +230,8 @@ impl Entry {
             ptr::copy_nonoverlapping(key.as_ptr(), at.add(head.key_at()), key.len());
             let value_at = at.add(head.key_at() + key.len());
             ptr::copy_nonoverlapping(inline.as_ptr(), value_at, inline.len());
-            if let Stored::Long(bytes) = stored {
-                at.add(head.vec_at()).cast::<Vec<u8>>().write(bytes);
+            if let Stored::Long(long) = stored {
+                at.add(head.long_at()).cast::<Long>().write(long);
             }
         }
         checked(block)
@@ -279,16 +284,16 @@ impl Entry {
         unsafe { std::slice::from_raw_parts(self.block().add(at), len) }
     }
 
-    fn long(&self, head: Head) -> Option<&Vec<u8>> {
-        // SAFETY: of this kind, a block holds a `Vec` there.
+    fn long(&self, head: Head) -> Option<&Long> {
+        // SAFETY: of this kind, a block holds a `Long` there.
         (head.kind() == Kind::Long)
-            .then(|| unsafe { &*self.block().add(head.vec_at()).cast::<Vec<u8>>() })
+            .then(|| unsafe { &*self.block().add(head.long_at()).cast::<Long>() })
     }
 
-    fn long_mut(&mut self, head: Head) -> Option<&mut Vec<u8>> {
-        // SAFETY: of this kind, a block holds a `Vec` there; `&mut self` makes the access the only one.
+    fn long_mut(&mut self, head: Head) -> Option<&mut Long> {
+        // SAFETY: of this kind, a block holds a `Long` there; `&mut self` makes the access the only one.
         (head.kind() == Kind::Long)
-            .then(|| unsafe { &mut *self.block().add(head.vec_at()).cast::<Vec<u8>>() })
+            .then(|| unsafe { &mut *self.block().add(head.long_at()).cast::<Long>() })
     }
 
     /// The key.
@@ -321,11 +326,16 @@ impl Entry {
         }
     }
 
+    /// The value for replies to hold on to, if it is long enough to be shared.
+    pub fn shared(&self) -> Option<&SharedBytes> {
+        self.long(self.head())?.shared()
+    }
+
     /// The value, moved out where it has an allocation of its own.
     pub fn into_value(mut self) -> Value {
         let head = self.head();
         match self.long_mut(head) {
-            Some(bytes) => Value::Bytes(std::mem::take(bytes)),
+            Some(long) => Value::Bytes(long.take()),
             None => self.value().to_value(),
         }
     }
@@ -373,7 +383,7 @@ impl Entry {
     /// Bytes of memory that the entry takes, as a common allocator rounds them; without its slot.
     pub fn memory_bytes(&self) -> usize {
         let head = self.head();
-        let long = self.long(head).map_or(0, |bytes| bytes.capacity() + ALLOCATION_OVERHEAD);
+        let long = self.long(head).map_or(0, Long::memory_bytes);
         block_len(self.content_len(head)) + ALLOCATION_OVERHEAD + long
     }
 
@@ -413,9 +423,9 @@ impl Entry {
     fn store(&mut self, stored: Stored<'_>) {
         let mut head = self.head();
         match stored {
-            Stored::Long(bytes) => match self.long_mut(head) {
-                Some(long) => *long = bytes,
-                None => return self.rebuild(Stored::Long(bytes)),
+            Stored::Long(new) => match self.long_mut(head) {
+                Some(long) => *long = new,
+                None => return self.rebuild(Stored::Long(new)),
             },
             stored if head.kind() == Kind::Long => return self.rebuild(stored),
             stored => {
@@ -445,9 +455,9 @@ impl Entry {
     fn free(&mut self) {
         let head = self.head();
         let len = block_len(self.content_len(head));
-        if let Some(bytes) = self.long_mut(head) {
-            // SAFETY: the `Vec` is initialised and not used again.
-            unsafe { ptr::drop_in_place(bytes) }
+        if let Some(long) = self.long_mut(head) {
+            // SAFETY: the `Long` is initialised and not used again.
+            unsafe { ptr::drop_in_place(long) }
         }
         // SAFETY: the block was allocated with this layout and is not used again.
         unsafe { alloc::dealloc(self.block(), layout(len)) }
@@ -487,7 +497,7 @@ impl Entry {
             let content_len = self.content_len(head);
             self.resize_block(content_len, content_len + WORD_LEN);
             // SAFETY: the block now has room for one word more; the parts move up by it together,
-            // a `Vec` bit by bit, as moves do.
+            // a `Long` bit by bit, as moves do.
             unsafe {
                 let from = self.block().add(HEAD_LEN);
                 ptr::copy(from, from.add(WORD_LEN), content_len - HEAD_LEN);
@@ -512,15 +522,13 @@ impl Entry {
         if head.kind() != Kind::Long && len > INLINE_LEN_MAX {
             let mut bytes = Vec::with_capacity(len.max(2 * len_before));
             self.value().with_bytes(|value| bytes.extend_from_slice(value));
-            self.rebuild(Stored::Long(bytes));
+            self.rebuild(Stored::Long(bytes.into()));
             head = self.head();
         }
         head.meta |= CHANGED_IN_PART;
         self.set_head(head);
         if head.kind() == Kind::Long {
-            let Some(bytes) = self.long_mut(head) else { return &mut [] };
-            bytes.resize(len, 0);
-            return bytes;
+            return self.long_mut(head).map_or(&mut [], |long| long.resize(len));
         }
         head = self.resize_inline(len);
         let at = self.value_at(head);
@@ -589,6 +597,7 @@ mod tests {
         let mut values = vec![NewValue::Int(0), NewValue::Int(-129), NewValue::Int(70_000)];
         values.extend([NewValue::Int(i64::MIN), NewValue::Int(i64::MAX), NewValue::Int(-1)]);
         values.extend(lengths().map(|len| NewValue::Moved(vec![len as u8; len])));
+        values.extend(lengths().map(|len| NewValue::Shared(vec![!len as u8; len].into())));
         for first in &values {
             for second in &values {
                 let mut entry = Entry::new(HASH, b"key", first.clone(), None);
@@ -599,6 +608,7 @@ mod tests {
                     NewValue::Int(number) => ValueRef::Int(*number),
                     NewValue::Copied(bytes) => ValueRef::Bytes(bytes),
                     NewValue::Moved(bytes) => ValueRef::Bytes(bytes),
+                    NewValue::Shared(bytes) => ValueRef::Bytes(bytes),
                 };
                 assert_eq!(entry.value(), expected);
                 entry.set_expire_ms(Some(5));

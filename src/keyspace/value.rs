@@ -5,6 +5,8 @@
 
 use std::borrow::Cow;
 
+use crate::base::shared::SharedBytes;
+
 /// Longest string, in bytes, that Redis keeps in one allocation with its header (`embstr`).
 const EMBEDDED_LEN_MAX: usize = 44;
 /// Longest decimal form of an `i64`, in bytes.
@@ -39,6 +41,8 @@ pub enum NewValue<'a> {
     Copied(&'a [u8]),
     /// A string whose buffer the entry may keep.
     Moved(Vec<u8>),
+    /// A long string that the entry holds as well.
+    Shared(SharedBytes),
 }
 
 impl Value {

@@ -254,9 +254,8 @@ impl<W: AsyncWrite + Unpin> Feed<W> {
         loop {
             let progress = replication.progress.notified();
             let released = self.site.engine().borrow().gate.released();
-            let bytes = session.out.sendable(released).to_vec();
+            let bytes = session.out.take_sendable(released).take_bytes();
             self.send(&bytes).await?;
-            session.out.consume(bytes.len());
             if !session.out.is_gated() {
                 return Ok(());
             }

@@ -113,6 +113,7 @@ fn payloads_go_both_ways() {
             NewValue::Int(number) => number.to_string().into_bytes(),
             NewValue::Copied(bytes) => bytes.to_vec(),
             NewValue::Moved(bytes) => bytes,
+            NewValue::Shared(bytes) => bytes.into_vec(),
         };
         assert_eq!(read, text);
 

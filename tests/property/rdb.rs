@@ -95,6 +95,7 @@ fn bytes_of(value: NewValue<'_>) -> Vec<u8> {
         NewValue::Int(number) => number.to_string().into_bytes(),
         NewValue::Copied(bytes) => bytes.to_vec(),
         NewValue::Moved(bytes) => bytes,
+        NewValue::Shared(bytes) => bytes.into_vec(),
     }
 }
 

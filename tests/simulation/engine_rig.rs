@@ -167,9 +167,7 @@ impl Server {
 
     /// The replies of a session that may be sent now.
     pub fn send(&mut self, session: &mut Session) -> Vec<u8> {
-        let bytes = session.out.sendable(self.engine.gate.released()).to_vec();
-        session.out.consume(bytes.len());
-        bytes
+        session.out.take_sendable(self.engine.gate.released()).take_bytes()
     }
 
     /// A string as it is in memory.

@@ -1,27 +1,40 @@
 //! Reading strings: `GET`, `MGET`, `STRLEN`.
 
-use crate::command::ctx::Ctx;
-use crate::keyspace::ValueRef;
+use crate::base::limits::SHARED_LEN_MIN;
+use crate::command::ctx::{Ctx, Use};
+use crate::keyspace::{Entry, NewValue, ValueRef};
 use crate::resp::{Args, Reply};
 
-/// Answers a string, or that there is none.
-pub(super) fn reply_string(value: Option<ValueRef<'_>>, reply: &mut Reply) {
-    match value {
-        Some(value) => value.with_bytes(|bytes| reply.bulk(bytes)),
-        None => reply.null(),
+/// Answers the string of an entry, or that there is none.
+pub(super) fn reply_string(entry: Option<&Entry>, reply: &mut Reply) {
+    let Some(entry) = entry else { return reply.null() };
+    match entry.value() {
+        ValueRef::Bytes(bytes) if bytes.len() >= SHARED_LEN_MIN => match entry.shared() {
+            Some(string) => reply.bulk_shared(string),
+            None => reply.bulk(bytes),
+        },
+        value => value.with_bytes(|bytes| reply.bulk(bytes)),
+    }
+}
+
+/// Argument `index` as a value: held on to if it is long, and not copied.
+pub(super) fn new_string<'a>(args: &Args<'a>, index: usize) -> NewValue<'a> {
+    match args.shared(index) {
+        Some(string) => NewValue::Shared(string),
+        None => ValueRef::from_string(args.get(index).unwrap_or_default()).into(),
     }
 }
 
 /// `GET key`
 pub(crate) fn get(ctx: &mut Ctx<'_>, args: &Args<'_>) {
-    ctx.read_string(&args[1], reply_string);
+    ctx.read(&args[1], Use::Counts, reply_string);
 }
 
 /// `MGET key [key ...]`
 pub(crate) fn mget(ctx: &mut Ctx<'_>, args: &Args<'_>) {
     ctx.reply.array(args.len() - 1);
     for key in args.from(1).iter() {
-        ctx.read_string(key, reply_string);
+        ctx.read(key, Use::Counts, reply_string);
     }
 }
 
