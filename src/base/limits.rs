@@ -22,3 +22,5 @@ pub const FRAME_PAYLOAD_LEN_TARGET: usize = 1024 * 1024;
 pub const RDB_STRING_LEN_MAX: u64 = 2 * 1024 * 1024 * 1024;
 /// Largest number of databases.
 pub const DATABASES_MAX: usize = 65_536;
+/// Strings of so many bytes are shared by keyspace, requests and replies; shorter ones are copied.
+pub const SHARED_LEN_MIN: usize = 8 * 1024;

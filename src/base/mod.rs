@@ -1,5 +1,5 @@
-//! Offsets, replication identities, limits, glob patterns, the clock and the count of allocated memory:
-//! standard library only.
+//! Offsets, replication identities, limits, glob patterns, shared strings, the clock and the count of
+//! allocated memory: standard library only.
 
 pub mod alloc;
 pub mod clock;
@@ -9,6 +9,7 @@ pub mod limits;
 pub mod number;
 pub mod offset;
 pub mod replid;
+pub mod shared;
 pub mod version;
 
 pub use clock::{Clock, ManualClock, SystemClock};

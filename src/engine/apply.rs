@@ -67,7 +67,7 @@ impl Applier {
             match run {
                 Run::Handler(handler) => {
                     let (db, origin) = (self.db, self.origin);
-                    self.reply.buffer.clear();
+                    self.reply.clear();
                     engine.run_handler(handler, db, &args, &mut self.reply, origin);
                 }
                 Run::Host(HostCommand::Select) => self.db = select(engine, &args[1])?,

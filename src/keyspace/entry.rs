@@ -10,7 +10,7 @@
 //!
 //! block
 //!  +---------+---------+-----------+-------------+-------------+-----------+-----+--------------+
-//!  | meta u32| key_len | value_len | expire_ms   | long key len| Vec<u8> or| key | short value  |
+//!  | meta u32| key_len | value_len | expire_ms   | long key len| Long or   | key | short value  |
 //!  |         | u16     | u16       | u64, if set | u64, if any | Collection|     | if not long  |
 //!  +---------+---------+-----------+-------------+-------------+-----------+-----+--------------+
 //!   meta: bits 0..24 access word, 24..26 kind, 26 expire_ms is there, 27 long key len is there,
@@ -27,8 +27,10 @@
 use std::alloc::{self, Layout};
 use std::ptr::{self, NonNull};
 
+use super::long::{ALLOCATION_OVERHEAD, Long};
 use super::types::{Collection, Packed};
 use super::value::{Content, NewValue, Value, ValueRef};
+use crate::base::shared::SharedBytes;
 
 /// Longest value that stands in the block, in bytes; a longer one has an allocation of its own.
 const INLINE_LEN_MAX: usize = 1024;
@@ -45,7 +47,7 @@ const ALIGN: usize = EPOCH_MASK + 1;
 
 const HEAD_LEN: usize = size_of::<Head>();
 const WORD_LEN: usize = size_of::<u64>();
-const VEC_LEN: usize = size_of::<Vec<u8>>();
+const LONG_LEN: usize = size_of::<Long>();
 const COLLECTION_LEN: usize = size_of::<Collection>();
 /// `key_len` of a key whose length stands in a word of its own.
 const LONG_KEY: u16 = u16::MAX;
@@ -62,7 +64,7 @@ const PACKED_SHIFT: u32 = 29;
 const PACKED_MASK: u32 = 0b111 << PACKED_SHIFT;
 
 const _: () = assert!(size_of::<usize>() == 8, "a tagged pointer needs 64 bits");
-const _: () = assert!(align_of::<Vec<u8>>() <= WORD_LEN && VEC_LEN.is_multiple_of(WORD_LEN));
+const _: () = assert!(align_of::<Long>() <= WORD_LEN && LONG_LEN.is_multiple_of(WORD_LEN));
 const _: () = assert!(align_of::<Collection>() <= WORD_LEN);
 const _: () = assert!(COLLECTION_LEN.is_multiple_of(WORD_LEN));
 const _: () = assert!(INLINE_LEN_MAX <= u16::MAX as usize);
@@ -94,7 +96,7 @@ struct Head {
 enum Stored<'a> {
     Inline(&'a [u8]),
     Int { bytes: [u8; 8], width: usize },
-    Long(Vec<u8>),
+    Long(Long),
     Packed(Packed, &'a [u8]),
     Collection(Collection),
 }
@@ -113,16 +115,22 @@ impl<'a> Stored<'a> {
     fn of(value: &'a mut NewValue<'_>) -> Self {
         match value {
             NewValue::Int(number) => Self::int(*number),
-            NewValue::Copied(bytes) if bytes.len() > INLINE_LEN_MAX => Self::Long(bytes.to_vec()),
+            NewValue::Copied(bytes) if bytes.len() > INLINE_LEN_MAX => {
+                Self::Long(bytes.to_vec().into())
+            }
             NewValue::Copied(bytes) => Self::Inline(bytes),
             NewValue::Moved(bytes) if bytes.len() > INLINE_LEN_MAX => {
                 let mut bytes = std::mem::take(bytes);
                 if bytes.capacity() - bytes.len() > bytes.len() / 8 {
                     bytes.shrink_to_fit();
                 }
-                Self::Long(bytes)
+                Self::Long(bytes.into())
             }
             NewValue::Moved(bytes) => Self::Inline(bytes),
+            NewValue::Shared(bytes) if bytes.len() > INLINE_LEN_MAX => {
+                Self::Long(Long::Shared(bytes.clone()))
+            }
+            NewValue::Shared(bytes) => Self::Inline(bytes),
             NewValue::Collection(collection) => Self::of_collection(collection),
         }
     }
@@ -193,7 +201,7 @@ impl Head {
         matches!(self.kind(), Kind::Long | Kind::Collection)
     }
 
-    /// Where the `Vec` of a long string or the `Collection` is.
+    /// Where the `Long` of a long string or the `Collection` is.
     fn part_at(self) -> usize {
         self.long_key_at() + if self.has(HAS_LONG_KEY) { WORD_LEN } else { 0 }
     }
@@ -201,7 +209,7 @@ impl Head {
     /// Where the key is.
     fn key_at(self) -> usize {
         let part_len = match self.kind() {
-            Kind::Long => VEC_LEN,
+            Kind::Long => LONG_LEN,
             Kind::Collection => COLLECTION_LEN,
             Kind::Inline | Kind::Int => 0,
         };
@@ -215,9 +223,6 @@ fn block_len(content_len: usize) -> usize {
     (content_len + ALLOCATION_OVERHEAD).next_multiple_of(16).max(32) - ALLOCATION_OVERHEAD
 }
 
-/// Bytes an allocator spends on an allocation beside its size.
-const ALLOCATION_OVERHEAD: usize = 8;
-
 fn layout(block_len: usize) -> Layout {
     match Layout::from_size_align(block_len, ALIGN) {
         Ok(layout) => layout,
@@ -228,7 +233,7 @@ fn layout(block_len: usize) -> Layout {
 /// A key, its expiry time, its access word and its value: a pointer to them, in fact.
 pub struct Entry(NonNull<u8>);
 
-// SAFETY: the block belongs to this entry alone and holds only bytes, and a `Vec<u8>` or a `Collection`,
+// SAFETY: the block belongs to this entry alone and holds only bytes, and a `Long` or a `Collection`,
 // which may both go to another thread.
 unsafe impl Send for Entry {}
 
@@ -277,7 +282,7 @@ impl Entry {
             let value_at = at.add(head.key_at() + key.len());
             ptr::copy_nonoverlapping(inline.as_ptr(), value_at, inline.len());
             match stored {
-                Stored::Long(bytes) => at.add(head.part_at()).cast::<Vec<u8>>().write(bytes),
+                Stored::Long(long) => at.add(head.part_at()).cast::<Long>().write(long),
                 Stored::Collection(collection) => {
                     at.add(head.part_at()).cast::<Collection>().write(collection);
                 }
@@ -334,16 +339,16 @@ impl Entry {
         unsafe { std::slice::from_raw_parts(self.block().add(at), len) }
     }
 
-    fn long(&self, head: Head) -> Option<&Vec<u8>> {
-        // SAFETY: of this kind, a block holds a `Vec` there.
+    fn long(&self, head: Head) -> Option<&Long> {
+        // SAFETY: of this kind, a block holds a `Long` there.
         (head.kind() == Kind::Long)
-            .then(|| unsafe { &*self.block().add(head.part_at()).cast::<Vec<u8>>() })
+            .then(|| unsafe { &*self.block().add(head.part_at()).cast::<Long>() })
     }
 
-    fn long_mut(&mut self, head: Head) -> Option<&mut Vec<u8>> {
-        // SAFETY: of this kind, a block holds a `Vec` there; `&mut self` makes the access the only one.
+    fn long_mut(&mut self, head: Head) -> Option<&mut Long> {
+        // SAFETY: of this kind, a block holds a `Long` there; `&mut self` makes the access the only one.
         (head.kind() == Kind::Long)
-            .then(|| unsafe { &mut *self.block().add(head.part_at()).cast::<Vec<u8>>() })
+            .then(|| unsafe { &mut *self.block().add(head.part_at()).cast::<Long>() })
     }
 
     fn collection(&self, head: Head) -> Option<&Collection> {
@@ -420,11 +425,16 @@ impl Entry {
         }
     }
 
+    /// The value for replies to hold on to, if it is long enough to be shared.
+    pub fn shared(&self) -> Option<&SharedBytes> {
+        self.long(self.head())?.shared()
+    }
+
     /// The value, moved out where it has an allocation of its own.
     pub fn into_value(mut self) -> Value {
         let head = self.head();
-        if let Some(bytes) = self.long_mut(head) {
-            return Value::Bytes(std::mem::take(bytes));
+        if let Some(long) = self.long_mut(head) {
+            return Value::Bytes(long.take());
         }
         match self.collection_mut(head) {
             Some(collection) => {
@@ -506,7 +516,7 @@ impl Entry {
     pub fn memory_bytes(&self) -> usize {
         let head = self.head();
         let apart = match (self.long(head), self.collection(head)) {
-            (Some(bytes), _) => bytes.capacity() + ALLOCATION_OVERHEAD,
+            (Some(long), _) => long.memory_bytes(),
             (None, Some(collection)) => collection.heap_bytes() + ALLOCATION_OVERHEAD,
             (None, None) => 0,
         };
@@ -550,9 +560,9 @@ impl Entry {
         let mut head = self.head();
         let meta = stored.meta();
         match stored {
-            Stored::Long(bytes) => match self.long_mut(head) {
-                Some(long) => *long = bytes,
-                None => return self.rebuild(Stored::Long(bytes)),
+            Stored::Long(new) => match self.long_mut(head) {
+                Some(long) => *long = new,
+                None => return self.rebuild(Stored::Long(new)),
             },
             Stored::Collection(new) => match self.collection_mut(head) {
                 Some(collection) => *collection = new,
@@ -586,9 +596,9 @@ impl Entry {
     fn free(&mut self) {
         let head = self.head();
         let len = block_len(self.content_len(head));
-        if let Some(bytes) = self.long_mut(head) {
-            // SAFETY: the `Vec` is initialised and not used again.
-            unsafe { ptr::drop_in_place(bytes) }
+        if let Some(long) = self.long_mut(head) {
+            // SAFETY: the `Long` is initialised and not used again.
+            unsafe { ptr::drop_in_place(long) }
         }
         if let Some(collection) = self.collection_mut(head) {
             // SAFETY: the `Collection` is initialised and not used again.
@@ -632,7 +642,7 @@ impl Entry {
             let content_len = self.content_len(head);
             self.resize_block(content_len, content_len + WORD_LEN);
             // SAFETY: the block now has room for one word more; the parts move up by it together,
-            // a `Vec` bit by bit, as moves do.
+            // a `Long` bit by bit, as moves do.
             unsafe {
                 let from = self.block().add(HEAD_LEN);
                 ptr::copy(from, from.add(WORD_LEN), content_len - HEAD_LEN);
@@ -659,15 +669,13 @@ impl Entry {
         if head.kind() != Kind::Long && len > INLINE_LEN_MAX {
             let mut bytes = Vec::with_capacity(len.max(2 * len_before));
             self.string(head).with_bytes(|value| bytes.extend_from_slice(value));
-            self.rebuild(Stored::Long(bytes));
+            self.rebuild(Stored::Long(bytes.into()));
             head = self.head();
         }
         head.meta |= CHANGED_IN_PART;
         self.set_head(head);
         if head.kind() == Kind::Long {
-            let Some(bytes) = self.long_mut(head) else { return &mut [] };
-            bytes.resize(len, 0);
-            return bytes;
+            return self.long_mut(head).map_or(&mut [], |long| long.resize(len));
         }
         head = self.resize_inline(len);
         let at = self.value_at(head);
@@ -736,6 +744,7 @@ mod tests {
         let mut values = vec![NewValue::Int(0), NewValue::Int(-129), NewValue::Int(70_000)];
         values.extend([NewValue::Int(i64::MIN), NewValue::Int(i64::MAX), NewValue::Int(-1)]);
         values.extend(lengths().map(|len| NewValue::Moved(vec![len as u8; len])));
+        values.extend(lengths().map(|len| NewValue::Shared(vec![!len as u8; len].into())));
         for first in &values {
             for second in &values {
                 let mut entry = Entry::new(HASH, b"key", first.clone(), None);
@@ -747,6 +756,7 @@ mod tests {
                     NewValue::Copied(bytes) => ValueRef::Bytes(bytes),
                     NewValue::Moved(bytes) => ValueRef::Bytes(bytes),
                     NewValue::Collection(_) => unreachable!("there is none among them"),
+                    NewValue::Shared(bytes) => ValueRef::Bytes(bytes),
                 };
                 assert_eq!(entry.as_string(), Some(expected));
                 entry.set_expire_ms(Some(5));

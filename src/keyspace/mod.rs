@@ -8,6 +8,7 @@ mod db;
 mod entry;
 mod expiry;
 mod hash;
+mod long;
 mod prefetch;
 mod table;
 pub mod types;

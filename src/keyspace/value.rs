@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 
 use super::types::{Collection, CollectionRef};
+use crate::base::shared::SharedBytes;
 
 /// Longest string, in bytes, that Redis keeps in one allocation with its header (`embstr`).
 const EMBEDDED_LEN_MAX: usize = 44;
@@ -55,6 +56,8 @@ pub enum NewValue<'a> {
     Moved(Vec<u8>),
     /// Anything else.
     Collection(Collection),
+    /// A long string that the entry holds as well.
+    Shared(SharedBytes),
 }
 
 impl Value {

@@ -11,6 +11,7 @@ mod files;
 mod mend;
 mod open;
 mod roll;
+mod sleep;
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -61,7 +62,8 @@ pub struct Head {
 pub enum LogMode {
     /// The data set: in the manifest, made durable, replayed at a start.
     Durable,
-    /// A backlog for replicas (`appendonly no`): never synced, never replayed, removed at a start.
+    /// A backlog for replicas (`appendonly no`): never synced, never replayed, removed at a start. As
+    /// long as there are no replicas it [sleeps](Writer::is_asleep).
     Backlog,
 }
 
@@ -71,7 +73,8 @@ pub struct Writer {
     files: Files,
     lock: LockFile,
     note: LockNote,
-    /// The segments a reader can follow without a gap, oldest first; the last one is written to.
+    /// The segments a reader can follow without a gap, oldest first; the last one is written to. Empty
+    /// while the log sleeps.
     chain: VecDeque<SegmentInfo>,
     active: Active,
     identity: Identity,
@@ -198,6 +201,7 @@ impl Writer {
             self.recycle(buffer);
             return Ok(());
         }
+        assert!(!self.is_asleep(), "a log that sleeps is not written to");
         let result = self.check().and_then(|()| self.make_room()).and_then(|()| {
             let active = &mut self.active;
             let bytes = buffer.finish(active.seed, active.synced_len, active.position);

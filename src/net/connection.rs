@@ -209,10 +209,23 @@ impl Reader {
     }
 
     /// Has the batch's commands run, from one of them on, until one keeps the others from running.
-    fn run_from(&self, first: usize) -> (usize, Flow) {
-        let mut session = self.connection.session.borrow_mut();
-        session.out.lend(|| self.network.spares.borrow_mut().take());
-        self.network.service.run(&mut session, &self.buffer, &self.batch, first)
+    fn run_from(&mut self, first: usize) -> (usize, Flow) {
+        let Self { network, connection, buffer, parser, batch, .. } = self;
+        let mut session = connection.session.borrow_mut();
+        session.out.lend(|| network.spares.borrow_mut().take());
+        if !batch.wants_buffer(buffer.len()) {
+            return network.service.run(&mut session, buffer, batch, first);
+        }
+        let lent = batch.lend(std::mem::take(buffer));
+        let ran = network.service.run(&mut session, &lent, batch, first);
+        match batch.take_back(lent) {
+            Some(bytes) => *buffer = bytes,
+            // The key that was set has it now: nothing of it is left to be parsed.
+            None => {
+                parser.discard(batch);
+            }
+        }
+        ran
     }
 
     /// Waits for a blocked command's reply, for another client's word, or for the peer to go away.
@@ -303,7 +316,7 @@ impl Reader {
     /// Waits until no I/O thread has bytes of this connection: what the session still holds goes with it.
     async fn take_over(&self) -> End {
         let Connection { killed, rest, in_flight, wake, .. } = &*self.connection;
-        let owes = || in_flight.get() > 0 || !rest.borrow().unsent().is_empty();
+        let owes = || in_flight.get() > 0 || !rest.borrow().is_empty();
         self.connection.session.borrow_mut().closing |= owes();
         while owes() {
             if killed.get() {

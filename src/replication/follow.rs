@@ -17,6 +17,7 @@ use super::receive::{self, ReceiveError};
 use super::state::{Figures, Replication};
 use super::wire::{Wire, too_silent};
 use crate::base::{Offset, ReplId};
+use crate::engine::LogStopped;
 use crate::engine::apply::ApplyError;
 use crate::resp::encode::push_command;
 use crate::storage::crashsafe;
@@ -56,6 +57,8 @@ enum Failed {
     Intake(#[from] IntakeError),
     #[error("cannot apply the master's stream: {0}")]
     Apply(#[from] ApplyError),
+    #[error("the stream cannot be kept: {0}")]
+    NotKept(#[from] LogStopped),
     #[error("the server is going down")]
     Stopped,
 }
@@ -159,6 +162,8 @@ impl Attempt<'_> {
             match handshake.line(&line)? {
                 Next::Read => {}
                 Next::Ask => {
+                    // Whoever follows keeps what it gets, for others that may follow it.
+                    site.engine().borrow_mut().wake_log()?;
                     let position = self.position().ok_or(Failed::Stopped)?;
                     asked = position.replid;
                     wire.send(&Handshake::ask(&Request::Continue(position))).await?;

@@ -106,6 +106,14 @@ impl Replication {
         })
     }
 
+    /// Whether there is neither a master nor a replica, nor one that is still waited for to come back
+    /// within `time` (`repl-backlog-ttl`); without a time it is waited for ever.
+    pub fn is_alone(&self, time: Option<Duration>) -> bool {
+        self.master.borrow().is_none()
+            && self.replicas.is_empty()
+            && !self.replicas.may_return(time)
+    }
+
     /// A handle that futures can keep.
     pub fn handle(&self) -> Weak<Self> {
         self.me.clone()
@@ -175,6 +183,8 @@ impl Replication {
     pub fn promote(&self, engine: &mut Engine) {
         let Some(link) = self.master.take() else { return };
         link.end();
+        // Those of the same master may follow this server next.
+        self.replicas.expect_return();
         apply_stored(engine);
         self.begin_history(engine);
         // After the new name, so that the old one is never noted for a master.
@@ -337,7 +347,7 @@ fn enqueue_renewal(engine: &mut Engine, identity: Identity) -> Option<Renewed> {
     let clock = std::sync::Arc::clone(&engine.clock);
     engine.log.as_mut()?.enqueue(Box::new(move |writer| {
         // Nobody listens only when the server is going down.
-        let _ = report.send(writer.renew(identity, clock.unix_ms()).map(drop));
+        let _ = report.send(writer.renew(identity, clock.unix_ms()));
         match writer.failure() {
             Some(reason) => Err(LogError::Latched { reason: reason.to_owned() }),
             None => Ok(()),

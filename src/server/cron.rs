@@ -161,6 +161,9 @@ impl Node {
                 self.rounds.pruned_ms.set(now_ms);
                 engine.prune_backlog();
             }
+            if self.needs_no_backlog(&self.config.borrow()) {
+                engine.let_log_sleep();
+            }
         }
         self.refresh_guards(&mut engine);
         // The flusher's commit does what the log has due by time.

@@ -215,7 +215,7 @@ impl Node {
             Identity::new(ReplId::from_random(std::array::from_fn(|_| fastrand::u8(..))));
         let now_ms = self.clock.unix_ms();
         match &mut engine.log {
-            Some(log) => log.run_now(|writer| writer.renew(identity, now_ms).map(|_| ())),
+            Some(log) => log.run_now(|writer| writer.renew(identity, now_ms)),
             None => Ok(()),
         }
     }

@@ -235,7 +235,7 @@ fn stream(node: &Node, engine: &Engine) -> Stream {
         figures.master_replid2 = text(former.replid);
         figures.second_repl_offset = Seconds(Some(former.end.get() + 1));
     }
-    if let Some(log) = &engine.log {
+    if let Some(log) = engine.log.as_ref().filter(|log| !log.is_asleep()) {
         let start = log.status().backlog_start.get();
         figures.repl_backlog_active = true;
         figures.repl_backlog_first_byte_offset = start + 1;

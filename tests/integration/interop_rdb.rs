@@ -115,6 +115,7 @@ fn payloads_go_both_ways() {
             NewValue::Copied(bytes) => bytes.to_vec(),
             NewValue::Moved(bytes) => bytes,
             NewValue::Collection(_) => panic!("a string was asked for"),
+            NewValue::Shared(bytes) => bytes.into_vec(),
         };
         assert_eq!(read, text);
 

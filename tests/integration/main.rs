@@ -49,6 +49,7 @@ mod replication;
 mod replication_crash;
 mod replication_roles;
 mod server;
+mod sleeping_log;
 mod snapshot_under_load;
 #[path = "../support/mod.rs"]
 #[expect(dead_code, reason = "the benches name programs by their paths")]

@@ -97,6 +97,7 @@ fn bytes_of(value: NewValue<'_>) -> Vec<u8> {
         NewValue::Copied(bytes) => bytes.to_vec(),
         NewValue::Moved(bytes) => bytes,
         NewValue::Collection(_) => panic!("there are strings only"),
+        NewValue::Shared(bytes) => bytes.into_vec(),
     }
 }
 

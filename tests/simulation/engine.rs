@@ -10,10 +10,12 @@
 //! process takes anything.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use vellum::engine::{InlineSync, Session};
-use vellum::log::SyncPolicy;
+use vellum::log::{Reader, SyncPolicy};
 use vellum::resp::encode::push_command;
+use vellum::storage::Storage;
 
 use crate::engine_rig::{Machine, Server, session};
 
@@ -507,4 +509,73 @@ fn a_local_write_comes_behind_the_stream_that_is_stored() {
     machine.disk.kill();
     assert_eq!(machine.start(2).unwrap().value(&key(0)), served);
     assert_eq!(served.as_deref(), Some(&b"2"[..]));
+}
+
+/// With `appendonly no` and without replicas no disk stands between a write and its answer.
+#[test]
+fn a_sleeping_log_asks_nothing_of_the_disk() {
+    let machine = Machine::new(1);
+    let mut server = machine.start_cache(1);
+    let mut client = session(1);
+    let answer = |server: &mut Server, client: &mut _, request: &[&[u8]]| {
+        let mut bytes = Vec::new();
+        push_command(&mut bytes, request);
+        server.run(client, &bytes);
+        server.commit();
+        server.send(client)
+    };
+    let set: &[&[u8]] = &[b"SET", b"key", b"value"];
+    let set_len = {
+        let mut bytes = Vec::new();
+        push_command(&mut bytes, set);
+        bytes.len() as u64
+    };
+    machine.disk.fill_up_to(0);
+    let began = server.engine.offset();
+    for number in 1..=1000 {
+        assert_eq!(answer(&mut server, &mut client, set), b"+OK\r\n");
+        assert_eq!(server.engine.offset(), began + number * set_len);
+        assert!(!server.refuses_writes());
+    }
+    let log = server.engine.log.as_ref().unwrap();
+    assert_eq!(log.durable_offset(), server.engine.offset());
+    assert_eq!(log.status().backlog_start, server.engine.offset());
+    // Nor can it begin there, and that is nobody's matter but the one's who wants it.
+    server.engine.wake_log().unwrap_err();
+    assert_eq!(answer(&mut server, &mut client, set), b"+OK\r\n");
+    assert!(!server.refuses_writes() && server.engine.log.as_ref().unwrap().is_asleep());
+
+    machine.disk.fill_up_to(1 << 40);
+    server.engine.wake_log().unwrap();
+    let began = server.engine.offset();
+    assert_eq!(answer(&mut server, &mut client, set), b"+OK\r\n");
+    let status = server.engine.log.as_ref().unwrap().status();
+    assert_eq!((status.backlog_start, status.segments_len), (began, set_len));
+    // Kept, it needs the room.
+    machine.disk.fill_up_to(0);
+    assert_eq!(answer(&mut server, &mut client, set), b"");
+    assert!(server.refuses_writes());
+    machine.disk.fill_up_to(1 << 40);
+    let mut turns = 0..PATIENCE;
+    while server.send(&mut client) != b"+OK\r\n" {
+        turns.next().expect("the log is mended");
+        machine.clock.advance_ms(300);
+        server.commit();
+        std::thread::yield_now();
+    }
+    let mut reader = Reader::open(Arc::new(machine.disk.clone()), &machine.layout, Some(began));
+    let kept = reader.as_mut().unwrap().next_frame(server.engine.offset()).unwrap().unwrap();
+    assert_eq!((kept.offset, kept.payload.len() as u64), (began, set_len));
+
+    server.engine.let_log_sleep();
+    assert!(server.engine.log.as_ref().unwrap().is_asleep());
+    for _ in 0..PATIENCE {
+        server.commit();
+        if machine.disk.list(machine.layout.archive_dir()).unwrap().is_empty() {
+            break;
+        }
+        std::thread::yield_now();
+    }
+    assert!(machine.disk.list(machine.layout.archive_dir()).unwrap().is_empty());
+    assert_eq!(answer(&mut server, &mut client, set), b"+OK\r\n");
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use vellum::base::{Clock, ManualClock, ReplId};
 use vellum::command::{Events, HostCommand, Settings, Spec};
-use vellum::engine::recover::{LoadProgress, head_after, load};
+use vellum::engine::recover::{LoadProgress, LoadSummary, head_after, load};
 use vellum::engine::service::Pause;
 use vellum::engine::snapshot::SnapshotPlan;
 use vellum::engine::{Committer, Engine, Flow, Host, InlineSync, Peer, Ran, Session};
@@ -105,6 +105,28 @@ impl Machine {
         Ok(Server { engine, _preparer: preparer })
     }
 
+    /// Starts a server with `appendonly no` on a disk without data. Its log sleeps.
+    pub fn start_cache(&self, seed: u64) -> Server {
+        let clock: Arc<dyn Clock> = Arc::clone(&self.clock) as Arc<dyn Clock>;
+        let lock = LockFile::acquire(&self.disk, &self.layout).unwrap();
+        let new_id = ReplId::from_random([7; 20]);
+        let head = head_after(None, &LoadSummary::default(), false, new_id);
+        let opening = Opening {
+            storage: self.storage(),
+            layout: self.layout.clone(),
+            options: self.options.clone(),
+            lock,
+            policy: SyncPolicy::No,
+        };
+        let writer = opening.asleep(head).unwrap();
+        let preparer = writer.preparer().spawn().unwrap();
+        let keyspace = Keyspace::new(2, seed);
+        let mut engine = Engine::new(keyspace, Settings::default(), Arc::clone(&clock), seed);
+        let (inline, wake) = (self.inline, Arc::new(|| {}));
+        engine.log = Some(Committer::new(writer, head.db, SyncPolicy::No, inline, clock, wake));
+        Server { engine, _preparer: preparer }
+    }
+
     pub fn plan(&self) -> SnapshotPlan {
         SnapshotPlan {
             storage: self.storage(),
@@ -145,9 +167,7 @@ impl Server {
 
     /// The replies of a session that may be sent now.
     pub fn send(&mut self, session: &mut Session) -> Vec<u8> {
-        let bytes = session.out.sendable(self.engine.gate.released()).to_vec();
-        session.out.consume(bytes.len());
-        bytes
+        session.out.take_sendable(self.engine.gate.released()).take_bytes()
     }
 
     /// A string as it is in memory.

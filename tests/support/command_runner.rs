@@ -141,7 +141,7 @@ impl Runner {
                 self.logged.clear();
                 let mut reply = Reply::new(self.protocol);
                 reply.error(refusal.reply_text(args));
-                return reply.buffer;
+                return reply.into_bytes();
             }
         };
         let Run::Handler(handler) = run else { panic!("only the server runs {args:?}") };
@@ -179,7 +179,7 @@ impl Runner {
         };
         let logged = self.effects.iter().map(|(db, effect)| Logged { db, words: words_of(effect) });
         self.logged = logged.collect();
-        (result, reply.buffer)
+        (result, reply.into_bytes())
     }
 }
 

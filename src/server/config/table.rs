@@ -251,6 +251,8 @@ directives! {
         "Let the kernel gather small packets to replicas.";
     repl_backlog_size: u64 = "repl-backlog-size", [], Memory(1, u64::MAX), "1mb", Runtime(LogPolicy),
         "Bytes of stream kept at least for partial syncs with appendonly no, 16kb at least; archive-bytes-max decides where it is more, and with a log on disk.";
+    repl_backlog_ttl: u64 = "repl-backlog-ttl", [], Int(0, LONG_MAX), "3600", Runtime(OnNextUse),
+        "Seconds without replicas after which no stream is kept any more with appendonly no; 0 is never. Before the first one there is none.";
     replica_priority: u32 = "replica-priority", ["slave-priority"], Int(0, INT_MAX), "100", Runtime(OnNextUse),
         "Sentinel promotes the replica with the lowest; 0 is never promoted.";
     replica_announced: bool = "replica-announced", [], Bool, "yes", Runtime(OnNextUse),
@@ -370,8 +372,6 @@ directives! {
         "Do not wait any longer with this many replicas.";
     repl_diskless_load: DisklessLoad = "repl-diskless-load", [], Choice(DisklessLoad::WORDS), "disabled", Inert,
         "Load a full sync from the socket; it is always stored and verified first.";
-    repl_backlog_ttl: u64 = "repl-backlog-ttl", [], Int(0, LONG_MAX), "3600", Inert,
-        "Seconds without replicas after which the backlog is freed; the log on disk stays.";
     busy_reply_threshold: u64 = "busy-reply-threshold", ["lua-time-limit"], Int(0, LONG_MAX), "5000", Inert,
         "Milliseconds after which a script that runs on makes others be answered BUSY; there are no scripts yet.";
     acllog_max_len: u64 = "acllog-max-len", [], Int(0, LONG_MAX), "128", Inert,
