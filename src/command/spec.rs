@@ -423,6 +423,10 @@ pub enum Group {
     Generic,
     /// Strings.
     String,
+    /// Bits of strings.
+    Bitmap,
+    /// Strings that count roughly.
+    HyperLogLog,
     /// Connections.
     Connection,
     /// The server.
@@ -437,6 +441,8 @@ impl Group {
         match self {
             Self::Generic => "generic",
             Self::String => "string",
+            Self::Bitmap => "bitmap",
+            Self::HyperLogLog => "hyperloglog",
             Self::Connection => "connection",
             Self::Server => "server",
             Self::Transactions => "transactions",

@@ -9,7 +9,7 @@ use crate::resp::Args;
 /// Whether a string of `len` bytes with `more` behind them may be; answers if it may not.
 fn fits(ctx: &mut Ctx<'_>, len: usize, more: usize) -> bool {
     let total = (len as u64).checked_add(more as u64);
-    let fits = total.is_some_and(|total| total <= ctx.settings.bulk_len_max);
+    let fits = total.is_some_and(|total| total <= ctx.string_len_max());
     if !fits {
         ctx.reply.error("ERR string exceeds maximum allowed size (proto-max-bulk-len)");
     }

@@ -281,6 +281,8 @@ directives! {
         "Largest request a client may build up.";
     proto_max_bulk_len: u64 = "proto-max-bulk-len", [], Memory(1 << 20, i64::MAX as u64), "512mb", Runtime(ExecutorSettings),
         "Longest single argument, and longest string value.";
+    hll_sparse_max_bytes: u64 = "hll-sparse-max-bytes", [], BYTES, "3000", Runtime(ExecutorSettings),
+        "Bytes up to which a HyperLogLog is kept sparse. Where it is not the default, what comes out otherwise is logged as a whole.";
     maxmemory: u64 = "maxmemory", [], BYTES, "0", Runtime(ExecutorSettings),
         "Bytes of data at which writes that need memory are refused; 0 for no limit.";
     maxmemory_policy: MaxmemoryPolicy = "maxmemory-policy", [], Choice(MaxmemoryPolicy::WORDS), "noeviction", Runtime(ExecutorSettings),
@@ -376,8 +378,6 @@ directives! {
         "Members up to which a sorted set is packed; there are no sorted sets yet.";
     zset_max_listpack_value: u64 = "zset-max-listpack-value", ["zset-max-ziplist-value"], Int(0, LONG_MAX), "64", Inert,
         "Bytes a member of a packed sorted set may have.";
-    hll_sparse_max_bytes: u64 = "hll-sparse-max-bytes", [], BYTES, "3000", Inert,
-        "Bytes up to which a HyperLogLog is sparse; there are none yet.";
     stream_node_max_bytes: u64 = "stream-node-max-bytes", [], BYTES, "4kb", Inert,
         "Bytes of a node of a stream; there are no streams yet.";
     stream_node_max_entries: u64 = "stream-node-max-entries", [], Int(0, LONG_MAX), "100", Inert,
