@@ -11,8 +11,6 @@ const WINDOW_LEN: usize = 9;
 const BLOCK_LEN: usize = 64;
 /// Bytes that are combined while they are in the processor's nearest cache.
 const STRETCH_LEN: usize = 16 * 1024;
-/// Words whose set bits are counted together.
-const COUNTED_TOGETHER: usize = 8;
 
 /// How strings are combined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,14 +27,10 @@ pub(super) enum Operation {
 
 /// Bits set in `bytes`.
 pub(super) fn count(bytes: &[u8]) -> u64 {
-    let (blocks, rest) = bytes.as_chunks::<{ COUNTED_TOGETHER * 8 }>();
-    let mut total = 0;
-    for block in blocks {
-        let (words, _) = block.as_chunks::<8>();
-        let of_block: u32 = words.iter().map(|word| u64::from_ne_bytes(*word).count_ones()).sum();
-        total += u64::from(of_block);
-    }
-    total + rest.iter().map(|byte| u64::from(byte.count_ones())).sum::<u64>()
+    let (words, rest) = bytes.as_chunks::<8>();
+    let of_word = |word: &[u8; 8]| u64::from(u64::from_ne_bytes(*word).count_ones());
+    let of_words: u64 = words.iter().map(of_word).sum();
+    of_words + rest.iter().map(|byte| u64::from(byte.count_ones())).sum::<u64>()
 }
 
 /// Bits set among the bits of `range`, which lie in `bytes`.
