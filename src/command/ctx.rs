@@ -8,7 +8,7 @@ use super::effects::Effects;
 use super::events::{Events, NotifyClasses};
 use super::table::Table;
 use super::touched::Touched;
-use crate::base::limits::BULK_LEN_MAX_DEFAULT;
+use crate::base::limits::{BULK_LEN_MAX_DEFAULT, HLL_SPARSE_LEN_MAX_DEFAULT};
 use crate::keyspace::types::PackedLimits;
 use crate::keyspace::{Db, Entry, EntryMut, Garbage, Keyspace, NewValue};
 use crate::resp::Reply;
@@ -31,10 +31,14 @@ pub struct Settings {
     pub is_replica: bool,
     /// Expired keys are hidden but not deleted: writes are paused (`CLIENT PAUSE`).
     pub expiry_paused: bool,
+    /// Clients' writes are refused, because the log or a snapshot has failed.
+    pub writes_refused: bool,
     /// Expired keys are logged as `UNLINK` instead of `DEL` (`lazyfree-lazy-expire`).
     pub lazyfree_lazy_expire: bool,
     /// Longest string, in bytes (`proto-max-bulk-len`).
     pub bulk_len_max: u64,
+    /// Longest sparse HyperLogLog, in bytes (`hll-sparse-max-bytes`).
+    pub hll_sparse_len_max: usize,
     /// How keys are aged for eviction.
     pub aging: access::Aging,
     /// How large collections may be and still be packed; the keyspace goes by its own copy.
@@ -46,8 +50,10 @@ impl Default for Settings {
         Self {
             is_replica: false,
             expiry_paused: false,
+            writes_refused: false,
             lazyfree_lazy_expire: false,
             bulk_len_max: BULK_LEN_MAX_DEFAULT,
+            hll_sparse_len_max: HLL_SPARSE_LEN_MAX_DEFAULT,
             aging: access::Aging::default(),
             packed: PackedLimits::default(),
         }
@@ -106,6 +112,26 @@ impl Ctx<'_> {
         let hash = self.keyspace.hash(key);
         self.touched.key(hash);
         hash
+    }
+
+    /// Longest string that the command may make, in bytes. What a master or the log asks for has been
+    /// allowed before, perhaps by other directives.
+    pub fn string_len_max(&self) -> u64 {
+        if self.origin == Origin::Client { self.settings.bulk_len_max } else { i64::MAX as u64 }
+    }
+
+    /// Whether a reader may note in a key what it has computed, which is logged like a write.
+    pub fn may_note(&self) -> bool {
+        let settings = self.settings;
+        let is_barred = settings.is_replica || settings.expiry_paused || settings.writes_refused;
+        self.origin != Origin::Client || !is_barred
+    }
+
+    /// Whether a reader does not see `key` and it is there all the same, because its time has come and
+    /// this server may not delete it. One that repeats the command from the log does see it.
+    pub fn is_hidden(&self, key: &[u8]) -> bool {
+        let entry = self.keyspace.db(self.db).get(self.keyspace.hash(key), key);
+        self.origin == Origin::Client && entry.is_some_and(|entry| entry.is_expired(self.now_ms))
     }
 
     /// Hands the entry of `key` to `f`, if there is one that has not expired.

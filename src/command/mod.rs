@@ -4,10 +4,12 @@
 //! seeded generator go in; a reply and the effects to log come out.
 
 pub mod access;
+mod bits;
 pub mod ctx;
 pub mod effects;
 pub mod events;
 mod families;
+mod hll;
 pub mod host;
 pub mod key_positions;
 pub mod spec;

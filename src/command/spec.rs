@@ -435,6 +435,10 @@ pub enum Group {
     Stream,
     /// Geospatial indexes.
     Geo,
+    /// Bits of strings.
+    Bitmap,
+    /// Strings that count roughly.
+    HyperLogLog,
     /// Connections.
     Connection,
     /// The server.
@@ -455,6 +459,8 @@ impl Group {
             Self::Hash => "hash",
             Self::Stream => "stream",
             Self::Geo => "geo",
+            Self::Bitmap => "bitmap",
+            Self::HyperLogLog => "hyperloglog",
             Self::Connection => "connection",
             Self::Server => "server",
             Self::Transactions => "transactions",

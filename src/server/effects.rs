@@ -48,10 +48,12 @@ pub fn apply(
 pub fn renew_settings(engine: &mut Engine, config: &Config) {
     let old = &engine.settings;
     let (is_replica, expiry_paused) = (old.is_replica, old.expiry_paused);
+    let writes_refused = old.writes_refused;
     engine.settings = settings::command_settings(config);
     engine.settings.is_replica = is_replica;
     engine.settings.expiry_paused = expiry_paused;
     engine.keyspace.set_packed_limits(engine.settings.packed);
+    engine.settings.writes_refused = writes_refused;
     engine.guards.replica_read_only = config.replica_read_only;
 }
 

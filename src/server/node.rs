@@ -198,6 +198,7 @@ impl Node {
             Some(reason) => Some(format!("Errors writing to the AOF file: {reason}")),
             None => snapshot_failed.then(|| SNAPSHOT_FAILED.to_owned()),
         };
+        engine.settings.writes_refused = engine.guards.cannot_persist.is_some();
     }
 
     /// Whether a replica has not acknowledged everything.

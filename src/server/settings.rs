@@ -67,6 +67,7 @@ pub fn command_settings(config: &Config) -> Settings {
     Settings {
         lazyfree_lazy_expire: config.lazyfree_lazy_expire,
         bulk_len_max: config.proto_max_bulk_len,
+        hll_sparse_len_max: usize::try_from(config.hll_sparse_max_bytes).unwrap_or(usize::MAX),
         aging: aging(config),
         packed: packed_limits(config),
         ..Settings::default()

@@ -147,6 +147,8 @@ fn commands_are_listed_by_category_and_pattern_as_by_redis() {
         "read",
         "write",
         "string",
+        "bitmap",
+        "hyperloglog",
         "admin",
         "fast",
         "slow",
@@ -307,7 +309,13 @@ SET t 1 PXAT 1\nSET t 1\nEXPIRE t -1\nSET t 1\nGETEX t PXAT 1\nSET t 1 PX 1\nDEB
 nope\nGET\nCONFIG nope\nCONFIG GET\nCONFIG SET maxmemory x\nAUTH x\nHELLO 9\nHELLO 2 AUTH a b\nEXEC
 MULTI\nnope\nEXEC\nMULTI\nSET a 1\nINCR a\nLCS a a IDX LEN\nEXEC\nDISCARD\nSELECT 99\nSET a 1 FOO
 RESTORE a 0 x\nCLIENT KILL 1.1.1.1:5\nOBJECT FREQ d\nSWAPDB 0 1\nSWAPDB 0 1\nECHO x\nWATCH a\nMULTI\nEXEC
-SET a 1\nSET b 2\nFLUSHDB\nSET a 1\nSET b 2\nFLUSHALL\nFLUSHALL";
+SET a 1\nSET b 2\nFLUSHDB\nSETBIT a 7 0\nSETBIT a 7 0\nSETBIT a 7 1\nGETBIT a 7\nGETBIT missing 7\nBITCOUNT a
+BITCOUNT missing x y\nBITPOS missing 2\nBITPOS a 1\nBITOP AND b missing\nBITOP OR b a missing\nBITOP AND b missing
+BITFIELD f OVERFLOW FAIL SET u2 0 100\nBITFIELD f SET u8 8 1 SET u8 8 1 GET u8 8\nBITFIELD f SET u8 8 1
+BITFIELD missing GET u8 0\nBITFIELD_RO f GET u8 0\nBITFIELD f nope\nPFADD h\nPFADD h\nPFADD h a b c\nPFADD h a
+PFCOUNT h\nPFCOUNT h\nPFCOUNT missing h\nPFADD a x\nPFMERGE i h missing\nPFMERGE i a\nPFDEBUG ENCODING h
+PFDEBUG TODENSE h\nPFDEBUG TODENSE h\nPFADD h a d\nPFDEBUG GETREG i\nPFDEBUG nope i\nPFDEBUG ENCODING missing
+SET a 1\nSET b 2\nFLUSHALL\nFLUSHALL";
 
 /// Lines of INFO whose numbers depend on nothing but the commands.
 fn counts(client: &mut Client) -> Vec<String> {

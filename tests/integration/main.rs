@@ -1,5 +1,8 @@
 //! Tests over sockets and processes: see tests/README.md.
 
+#[path = "../support/bit_script.rs"]
+mod bit_script;
+mod bits;
 mod cache_mode;
 mod catalogue;
 mod chart;
@@ -21,6 +24,8 @@ mod format;
 mod histories;
 mod hostile;
 mod inspect;
+#[cfg(feature = "interop")]
+mod interop_bits;
 #[cfg(feature = "interop")]
 mod interop_command;
 #[cfg(feature = "interop")]

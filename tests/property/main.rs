@@ -1,6 +1,9 @@
 //! Properties and fuzzing of parsers and formats: see tests/README.md.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
 
+#[path = "../support/bit_script.rs"]
+mod bit_script;
+mod bits;
 #[path = "../support/command_runner.rs"]
 mod command_runner;
 #[path = "../support/command_script.rs"]

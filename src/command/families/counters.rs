@@ -1,6 +1,6 @@
 //! Strings as numbers: `INCR` and its relatives.
 
-use super::edit::value_of;
+use super::edit::string_of;
 use super::{NOT_AN_INTEGER, WRONG_TYPE, integer};
 use crate::base::extended::{Extended, Parsed};
 use crate::command::ctx::Ctx;
@@ -36,7 +36,7 @@ pub(crate) fn decrby(ctx: &mut Ctx<'_>, args: &Args<'_>) {
 
 fn add(ctx: &mut Ctx<'_>, key: &[u8], amount: i64) {
     let hash = ctx.prepare(key);
-    let before = value_of(ctx, hash, key).map(|value| value.map_or(Some(0), |v| v.as_int()));
+    let before = string_of(ctx, hash, key).map(|value| value.map_or(Some(0), |v| v.as_int()));
     let Ok(before) = before else { return ctx.reply.error(WRONG_TYPE) };
     let Some(before) = before else {
         return ctx.reply.error(NOT_AN_INTEGER);
@@ -64,7 +64,7 @@ fn replace(ctx: &mut Ctx<'_>, hash: u64, key: &[u8], value: NewValue<'_>) {
 pub(crate) fn incrbyfloat(ctx: &mut Ctx<'_>, args: &Args<'_>) {
     let key = &args[1];
     let hash = ctx.prepare(key);
-    let before = match value_of(ctx, hash, key) {
+    let before = match string_of(ctx, hash, key) {
         Ok(Some(value)) => value.with_bytes(Extended::parse),
         Ok(None) => Extended::parse(b"0"),
         Err(_) => return ctx.reply.error(WRONG_TYPE),

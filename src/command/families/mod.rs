@@ -1,5 +1,7 @@
 //! Command families: one file for each group of handlers that share their inner workings.
 
+pub(super) mod bitfield;
+pub(super) mod bitmap;
 pub(super) mod connection;
 pub(super) mod counters;
 pub(super) mod database;
@@ -7,6 +9,7 @@ pub(super) mod dump;
 pub(super) mod edit;
 pub(super) mod expiry;
 pub(super) mod help;
+pub(super) mod hyperloglog;
 pub(super) mod introspection;
 pub(super) mod keys;
 pub(super) mod lcs;

@@ -1,7 +1,9 @@
 //! The one table of all commands, and looking one up.
 
+mod bitmap;
 mod connection;
 mod expiry;
+mod hyperloglog;
 mod introspection;
 mod keys;
 mod replication;
@@ -15,6 +17,8 @@ use crate::resp::Args;
 /// All rows: one array a family.
 const FAMILIES: &[&[Spec]] = &[
     strings::ROWS,
+    bitmap::ROWS,
+    hyperloglog::ROWS,
     keys::ROWS,
     expiry::ROWS,
     connection::ROWS,

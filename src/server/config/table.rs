@@ -283,6 +283,8 @@ directives! {
         "Largest request a client may build up.";
     proto_max_bulk_len: u64 = "proto-max-bulk-len", [], Memory(1 << 20, i64::MAX as u64), "512mb", Runtime(ExecutorSettings),
         "Longest single argument, and longest string value.";
+    hll_sparse_max_bytes: u64 = "hll-sparse-max-bytes", [], BYTES, "3000", Runtime(ExecutorSettings),
+        "Bytes up to which a HyperLogLog is kept sparse. Where it is not the default, what comes out otherwise is logged as a whole.";
     maxmemory: u64 = "maxmemory", [], BYTES, "0", Runtime(ExecutorSettings),
         "Bytes of data at which writes that need memory are refused; 0 for no limit.";
     maxmemory_policy: MaxmemoryPolicy = "maxmemory-policy", [], Choice(MaxmemoryPolicy::WORDS), "noeviction", Runtime(ExecutorSettings),
@@ -382,8 +384,6 @@ directives! {
         "How much time evictions may take.";
     list_compress_depth: u32 = "list-compress-depth", [], Int(0, INT_MAX), "0", Inert,
         "Pieces at both ends of a list that are not compressed.";
-    hll_sparse_max_bytes: u64 = "hll-sparse-max-bytes", [], BYTES, "3000", Inert,
-        "Bytes up to which a HyperLogLog is sparse; there are none yet.";
     tracking_table_max_keys: u64 = "tracking-table-max-keys", [], Int(0, LONG_MAX), "1000000", Inert,
         "Keys remembered for client-side caching; there is none yet.";
     activerehashing: bool = "activerehashing", [], Bool, "yes", Inert,
