@@ -5,7 +5,7 @@
 
 use super::access;
 use super::effects::Effects;
-use super::events::{Events, NotifyClasses};
+use super::events::{Events, Notify, NotifyClasses};
 use super::table::Table;
 use super::touched::Touched;
 use crate::base::limits::BULK_LEN_MAX_DEFAULT;
@@ -36,6 +36,8 @@ pub struct Settings {
     pub bulk_len_max: u64,
     /// How keys are aged for eviction.
     pub aging: access::Aging,
+    /// Which keyspace notifications are published.
+    pub notify: Notify,
 }
 
 impl Default for Settings {
@@ -46,6 +48,7 @@ impl Default for Settings {
             lazyfree_lazy_expire: false,
             bulk_len_max: BULK_LEN_MAX_DEFAULT,
             aging: access::Aging::default(),
+            notify: Notify::default(),
         }
     }
 }
@@ -58,6 +61,8 @@ pub enum Use {
     /// It looks at the key's surroundings only (`TTL`, `TYPE`, `OBJECT`), or the client asked for it
     /// (`CLIENT NO-TOUCH`).
     Unnoticed,
+    /// Neither that, nor is a missing key told of (`OBJECT`).
+    Untold,
 }
 
 /// All that a command may read and change.
@@ -126,7 +131,9 @@ impl Ctx<'_> {
             None => {}
         }
         self.events.misses += 1;
-        self.events.notify(NotifyClasses::KEY_MISS, "keymiss", self.db, key);
+        if usage != Use::Untold {
+            self.events.notify(NotifyClasses::KEY_MISS, "keymiss", self.db, key);
+        }
         f(None, self.reply)
     }
 
@@ -190,8 +197,11 @@ impl Ctx<'_> {
         expire_ms: Option<u64>,
     ) {
         let database = self.keyspace.db_mut(self.db);
-        database.insert(hash, key, value, expire_ms);
+        let replaced = database.insert(hash, key, value, expire_ms);
         self.events.modified(self.db, key);
+        if !replaced {
+            self.notify(NotifyClasses::NEW, "new", key);
+        }
     }
 
     /// Deletes a prepared key; whether it was there. Tells watchers and subscribers.

@@ -51,6 +51,7 @@ pub fn renew_settings(engine: &mut Engine, config: &Config) {
     engine.settings.is_replica = is_replica;
     engine.settings.expiry_paused = expiry_paused;
     engine.guards.replica_read_only = config.replica_read_only;
+    engine.renew_notify_classes();
 }
 
 /// Gives the log its policy, sizes and retention.

@@ -5,7 +5,8 @@ use std::sync::OnceLock;
 
 use super::config::Config;
 use super::config::choices::{AppendFsync, LogSyncInline};
-use crate::command::{Aging, Settings};
+use super::config::lists::EventClasses;
+use crate::command::{Aging, Notify, NotifyClasses, Settings};
 use crate::engine::InlineSync;
 use crate::engine::snapshot::SnapshotPlan;
 use crate::log::{Layout, LogOptions, SyncPolicy};
@@ -67,6 +68,7 @@ pub fn command_settings(config: &Config) -> Settings {
         lazyfree_lazy_expire: config.lazyfree_lazy_expire,
         bulk_len_max: config.proto_max_bulk_len,
         aging: aging(config),
+        notify: notify(config.notify_keyspace_events),
         ..Settings::default()
     }
 }
@@ -78,6 +80,17 @@ fn aging(config: &Config) -> Aging {
         Aging::Frequency { log_factor: config.lfu_log_factor, decay_minutes }
     } else {
         Aging::Recency
+    }
+}
+
+/// Which keyspace notifications are published.
+fn notify(wanted: EventClasses) -> Notify {
+    let letters = EventClasses::LETTERS.iter().filter(|letter| wanted.contains(**letter));
+    let classes = letters.filter_map(|letter| NotifyClasses::of_letter(*letter));
+    Notify {
+        classes: classes.fold(NotifyClasses::NONE, |all, class| all | class),
+        by_key: wanted.contains(b'K'),
+        by_event: wanted.contains(b'E'),
     }
 }
 

@@ -42,6 +42,7 @@ mod interop_wire;
 mod io_threads;
 mod lifecycle;
 mod log_tool;
+mod pubsub;
 mod rdb_fixtures;
 #[cfg(feature = "interop")]
 mod redis_server;

@@ -4,6 +4,7 @@ mod connection;
 mod expiry;
 mod introspection;
 mod keys;
+mod pubsub;
 mod replication;
 mod server;
 mod strings;
@@ -22,6 +23,7 @@ const FAMILIES: &[&[Spec]] = &[
     introspection::ROWS,
     replication::ROWS,
     transactions::ROWS,
+    pubsub::ROWS,
 ];
 
 /// Places in the index; a power of two several times the number of commands, so that a name is
