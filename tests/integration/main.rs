@@ -32,9 +32,13 @@ mod interop_names;
 #[cfg(feature = "interop")]
 mod interop_protocol;
 #[cfg(feature = "interop")]
+mod interop_pubsub;
+#[cfg(feature = "interop")]
 mod interop_rdb;
 #[cfg(feature = "interop")]
 mod interop_replication;
+#[cfg(feature = "interop")]
+mod interop_sentinel;
 #[cfg(feature = "interop")]
 mod interop_tools;
 #[cfg(feature = "interop")]
