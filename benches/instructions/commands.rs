@@ -5,7 +5,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use vellum::base::{Clock, ManualClock, Offset, ReplId};
-use vellum::command::{Events, HostCommand, Settings, Spec};
+use vellum::command::{HostCommand, Settings, Spec};
 use vellum::engine::service::Pause;
 use vellum::engine::{Committer, Engine, Flow, Host, InlineSync, Peer, Ran, Session};
 use vellum::keyspace::Keyspace;
@@ -186,8 +186,6 @@ impl Host for NoHost {
     fn after(&self, _: &Session, _: &'static Spec, _: &Args<'_>, _: Ran) {}
 
     fn refused(&self, _: &Session, _: Option<&'static Spec>, _: &[u8]) {}
-
-    fn events(&self, _: &mut Engine, _: &Events) {}
 }
 
 /// An engine and one connection to it, but for the socket.

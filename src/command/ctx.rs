@@ -5,7 +5,7 @@
 
 use super::access;
 use super::effects::Effects;
-use super::events::{Events, NotifyClasses};
+use super::events::{Events, Notify, NotifyClasses};
 use super::table::Table;
 use super::touched::Touched;
 use crate::base::limits::{BULK_LEN_MAX_DEFAULT, HLL_SPARSE_LEN_MAX_DEFAULT};
@@ -43,6 +43,8 @@ pub struct Settings {
     pub aging: access::Aging,
     /// How large collections may be and still be packed; the keyspace goes by its own copy.
     pub packed: PackedLimits,
+    /// Which keyspace notifications are published.
+    pub notify: Notify,
 }
 
 impl Default for Settings {
@@ -56,6 +58,7 @@ impl Default for Settings {
             hll_sparse_len_max: HLL_SPARSE_LEN_MAX_DEFAULT,
             aging: access::Aging::default(),
             packed: PackedLimits::default(),
+            notify: Notify::default(),
         }
     }
 }
@@ -68,6 +71,8 @@ pub enum Use {
     /// It looks at the key's surroundings only (`TTL`, `TYPE`, `OBJECT`), or the client asked for it
     /// (`CLIENT NO-TOUCH`).
     Unnoticed,
+    /// Neither that, nor is a missing key told of (`OBJECT`).
+    Untold,
 }
 
 /// All that a command may read and change.
@@ -156,7 +161,9 @@ impl Ctx<'_> {
             None => {}
         }
         self.events.misses += 1;
-        self.events.notify(NotifyClasses::KEY_MISS, "keymiss", self.db, key);
+        if usage != Use::Untold {
+            self.events.notify(NotifyClasses::KEY_MISS, "keymiss", self.db, key);
+        }
         f(None, self.reply)
     }
 
@@ -211,8 +218,11 @@ impl Ctx<'_> {
         expire_ms: Option<u64>,
     ) {
         let database = self.keyspace.db_mut(self.db);
-        database.insert(hash, key, value, expire_ms);
+        let replaced = database.insert(hash, key, value, expire_ms);
         self.events.modified(self.db, key);
+        if !replaced {
+            self.notify(NotifyClasses::NEW, "new", key);
+        }
     }
 
     /// Deletes a prepared key; whether it was there. Tells watchers and subscribers.

@@ -35,6 +35,24 @@ impl NotifyClasses {
     /// `t`: stream commands.
     pub const STREAM: Self = Self(1 << 10);
 
+    /// The class of a letter of `notify-keyspace-events`, if there is anything of it to tell.
+    pub fn of_letter(letter: u8) -> Option<Self> {
+        let letters = [
+            (b'g', Self::GENERIC),
+            (b'$', Self::STRING),
+            (b'x', Self::EXPIRED),
+            (b'e', Self::EVICTED),
+            (b'm', Self::KEY_MISS),
+            (b'n', Self::NEW),
+            (b'l', Self::LIST),
+            (b's', Self::SET),
+            (b'h', Self::HASH),
+            (b'z', Self::ZSET),
+            (b't', Self::STREAM),
+        ];
+        letters.iter().find(|(known, _)| *known == letter).map(|(_, class)| *class)
+    }
+
     /// Whether any of `other` is in.
     pub const fn has_any(self, other: Self) -> bool {
         self.0 & other.0 != 0
@@ -47,6 +65,17 @@ impl BitOr for NotifyClasses {
     fn bitor(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
+}
+
+/// Which keyspace notifications are published, and where (`notify-keyspace-events`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Notify {
+    /// The classes.
+    pub classes: NotifyClasses,
+    /// `K`: in a channel for each key.
+    pub by_key: bool,
+    /// `E`: in a channel for each kind of event.
+    pub by_event: bool,
 }
 
 /// One thing that happened.

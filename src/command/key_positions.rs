@@ -16,7 +16,7 @@ pub struct KeyPosition {
 /// Calls `f` for every key among `args`, a request of `spec`; whether all could be told.
 pub fn for_each_key(spec: &Spec, args: &Args<'_>, mut f: impl FnMut(KeyPosition)) -> bool {
     let mut complete = true;
-    for keys in spec.keys {
+    for keys in spec.keys.iter().filter(|keys| !keys.flags.has(KeyFlags::NOT_KEY)) {
         let flags = flags_of(keys, args);
         match range(keys, args) {
             Some((first, last, step)) => {

@@ -445,6 +445,8 @@ pub enum Group {
     Server,
     /// Transactions.
     Transactions,
+    /// Publish and subscribe.
+    PubSub,
 }
 
 impl Group {
@@ -464,6 +466,7 @@ impl Group {
             Self::Connection => "connection",
             Self::Server => "server",
             Self::Transactions => "transactions",
+            Self::PubSub => "pubsub",
         }
     }
 }
@@ -626,6 +629,11 @@ impl Spec {
     pub fn accepts(&self, arg_count: usize) -> bool {
         let required = self.arity.unsigned_abs() as usize;
         if self.arity < 0 { arg_count >= required } else { arg_count == required }
+    }
+
+    /// Whether it names keys at all.
+    pub fn has_keys(&self) -> bool {
+        self.keys.iter().any(|keys| !keys.flags.has(KeyFlags::NOT_KEY))
     }
 
     /// Whether it may change keys.

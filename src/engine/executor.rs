@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::commit::Committer;
+use super::execute::ping;
 use super::gate::{Gate, Ticket};
 use super::guards::{Guards, runs_inside_multi};
 use super::incoming::Incoming;
@@ -10,6 +11,7 @@ use super::recover::LoadProgress;
 use super::service::{Flow, Pause};
 use super::session::{ReplyMode, Session};
 use super::snapshot::SnapshotTask;
+use super::subscriptions::Subscriptions;
 use super::transaction::{Queued, Watches};
 use crate::base::{Clock, Offset};
 use crate::command::effects::{Effect, canonical};
@@ -52,9 +54,6 @@ pub trait Host {
 
     /// Sees a command that was refused before it ran; `text` is the error reply's.
     fn refused(&self, session: &Session, spec: Option<&'static Spec>, text: &[u8]);
-
-    /// Sees the keyspace events of one command (notifications).
-    fn events(&self, engine: &mut Engine, events: &Events);
 }
 
 /// What became of a command.
@@ -82,6 +81,8 @@ pub struct Engine {
     pub settings: Settings,
     /// Keys that clients watch.
     pub watches: Watches,
+    /// What clients listen to.
+    pub subscriptions: Subscriptions,
     /// What replies wait for.
     pub gate: Gate,
     /// Where time comes from.
@@ -175,6 +176,7 @@ impl Engine {
             guards: Guards::default(),
             settings,
             watches: Watches::default(),
+            subscriptions: Subscriptions::default(),
             gate: Gate::new(),
             clock,
             now_ms,
@@ -270,7 +272,8 @@ impl Engine {
         self.turn_us = self.clock.monotonic_us();
         self.now_ms = self.clock.unix_ms();
         self.age_new_entries();
-        let mut needs = Ticket::NONE;
+        // What was published before is told before the replies to come.
+        let mut needs = session.mix_in_mail();
         let mut next = first;
         let mut prefetched = first;
         let mut flow = Flow::Continue;
@@ -376,6 +379,9 @@ impl Engine {
                 session.reply_mode = ReplyMode::On;
             }
         }
+        if session.has_mail() {
+            *needs = session.mix_in_mail().max(*needs);
+        }
         flow
     }
 
@@ -395,7 +401,8 @@ impl Engine {
         };
         let spec = self.table.resolve(args).map_err(unknown)?;
         let refuse = |text: Vec<u8>| Err(Refused { spec: Some(spec), text });
-        if let Some(text) = self.guards.refusal(spec, session.authenticated) {
+        let may_only_listen = session.may_only_listen();
+        if let Some(text) = self.guards.refusal(spec, session.authenticated, may_only_listen) {
             return refuse(text);
         }
         if let Some(text) = host.admission(self, session, spec, args) {
@@ -441,12 +448,6 @@ impl Engine {
                     session.last_write = self.offset();
                 }
                 *needs = ticket.needs.max(*needs);
-                if !self.events.is_empty() {
-                    let events = std::mem::take(&mut self.events);
-                    host.events(self, &events);
-                    self.events = events;
-                    self.events.clear();
-                }
                 Flow::Continue
             }
             Run::Host(HostCommand::Multi) => self.multi(session),
@@ -454,6 +455,7 @@ impl Engine {
             Run::Host(HostCommand::Discard) => self.discard(session),
             Run::Host(HostCommand::Watch) => self.watch(session, args),
             Run::Host(HostCommand::Unwatch) => self.unwatch(session),
+            Run::Host(HostCommand::Ping) => ping(session, args),
             Run::Host(command) => host.run(self, session, command, args),
             Run::Container => {
                 // Without its subcommand the arity was wrong, and that has been checked.
@@ -523,9 +525,12 @@ impl Engine {
         if origin != Origin::Client {
             // A replica's save points count what its master writes.
             self.dirty += if origin == Origin::Master { self.effects.len() as u64 } else { 0 };
+            self.tell_subscribers(origin);
             return Outcome { wrote: false, needs: Ticket::NONE };
         }
-        self.conclude(args)
+        let outcome = self.conclude(args);
+        self.tell_subscribers(origin);
+        outcome
     }
 
     fn conclude(&mut self, args: &Args<'_>) -> Outcome {
@@ -586,6 +591,14 @@ impl Engine {
 
     pub(super) fn appended(&self) -> Ticket {
         self.log.as_ref().map_or(Ticket::NONE, Committer::appended)
+    }
+
+    /// What a message published now has to wait for: all that was written before it.
+    pub(super) fn message_needs(&self) -> Ticket {
+        let is_writing = self.gathered.as_ref().is_some_and(|gathered| gathered.count > 0);
+        let written = self.gate.read_everything();
+        // A transaction is logged as a whole at its end: once its first byte is released all of it is.
+        if is_writing && self.log.is_some() { written.after(1) } else { written }
     }
 
     pub(super) fn watching_changed(&mut self) {
@@ -662,6 +675,20 @@ impl Engine {
             log.append(&select, true);
         }
         log.boundary();
+    }
+
+    /// Puts a client's message into the stream, in its place among the writes: replicas have listeners, too.
+    pub fn log_message(&mut self, args: &Args<'_>) {
+        let bytes = canonical(args, &mut self.scratch);
+        if let Some(gathered) = &mut self.gathered {
+            gathered.commands.extend_from_slice(bytes);
+            gathered.count += 1;
+            return;
+        }
+        let Some(log) = &mut self.log else { return };
+        log.append(bytes, false);
+        log.boundary();
+        self.gate.appended(log.appended());
     }
 
     /// Puts a command into the stream that changes no data: PING, REPLCONF GETACK.

@@ -62,6 +62,11 @@ pub enum Order {
         /// What they wait for.
         needs: Ticket,
     },
+    /// Messages wait in the client's mailbox.
+    Mail {
+        /// The client.
+        client: u64,
+    },
     /// Close the client's connection at once.
     Kill {
         /// The client.

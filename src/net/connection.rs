@@ -257,8 +257,9 @@ impl Reader {
             };
             let mut session = connection.session.borrow_mut();
             session.card.blocked.set(None);
-            session.out.reply.raw(&reply);
             let released = self.network.service.released();
+            session.take_in_mail(released);
+            session.out.reply.raw(&reply);
             session.out.seal(Ticket::NONE, released);
             drop(session);
             self.network.make_ready(&connection);

@@ -82,7 +82,7 @@ fn take_back(network: &Rc<Network>, connection: &Rc<Connection>, job: Job) {
             if session.closing {
                 connection.wake.notify_one();
             }
-            if session.out.pending_bytes() > 0 {
+            if session.out.pending_bytes() > 0 || session.has_mail() {
                 drop(session);
                 network.make_ready(connection);
             } else {
@@ -111,17 +111,20 @@ fn recycle(network: &Network, mut list: Vec<Rc<Connection>>) {
 fn carry_out_orders(network: &Rc<Network>) {
     for order in network.service.take_orders() {
         let (Order::Deliver { client, .. }
+        | Order::Mail { client }
         | Order::Kill { client }
         | Order::Unblock { client, .. }) = &order;
         let Some(connection) = network.connections.borrow().get(client).cloned() else { continue };
         match order {
             Order::Deliver { bytes, needs, .. } => {
                 let mut session = connection.session.borrow_mut();
+                session.take_in_mail(network.service.released());
                 session.out.reply.raw(&bytes);
                 session.out.seal(needs, network.service.released());
                 drop(session);
                 network.make_ready(&connection);
             }
+            Order::Mail { .. } => network.make_ready(&connection),
             Order::Kill { .. } => {
                 connection.killed.set(true);
                 connection.wake.notify_one();
@@ -148,6 +151,10 @@ fn send(
     }
     let mut session = connection.session.borrow_mut();
     if !connection.draining.get() && connection.in_flight.get() == 0 {
+        if session.has_mail() {
+            session.out.lend(|| network.spares.borrow_mut().take());
+            session.take_in_mail(released);
+        }
         let result = match helpers {
             Some(helpers) => {
                 give(connection, &mut session, released, helpers);

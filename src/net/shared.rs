@@ -44,7 +44,10 @@ pub struct Connection {
 impl Connection {
     /// Bytes of replies that are not sent yet, wherever they are.
     pub fn owed_bytes(&self, session: &Session) -> usize {
-        session.out.pending_bytes() + self.rest.borrow().len() + self.in_flight.get()
+        session.out.pending_bytes()
+            + session.mail_bytes()
+            + self.rest.borrow().len()
+            + self.in_flight.get()
     }
 }
 

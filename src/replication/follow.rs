@@ -309,6 +309,7 @@ impl Attempt<'_> {
         if !read_only {
             // A client's own write must come behind everything that is before it in the log.
             engine.apply_all_stored()?;
+            tell_listeners(&engine, site);
             return Ok((false, safe_offset(&engine).min(engine.incoming().applied())));
         }
         let safe = safe_offset(&engine);
@@ -317,6 +318,7 @@ impl Attempt<'_> {
         while more && before - engine.incoming().len() < APPLY_LEN {
             more = engine.apply_stored(safe)?;
         }
+        tell_listeners(&engine, site);
         // A snapshot may have had more applied than is safe.
         Ok((more, engine.incoming().applied().min(safe)))
     }
@@ -331,6 +333,13 @@ impl Attempt<'_> {
         let count = if engine.has_durable_log() { 5 } else { 3 };
         push_command(&mut out, &words[..count]);
         out
+    }
+}
+
+/// Has messages of the stream, and notifications of what it changed, sent.
+fn tell_listeners(engine: &crate::engine::Engine, site: &dyn super::site::Site) {
+    if engine.subscriptions.has_mail() {
+        site.commit_soon();
     }
 }
 

@@ -114,6 +114,14 @@ impl Replication {
             && !self.replicas.may_return(time)
     }
 
+    /// Whether messages that clients publish go into the stream: somebody gets it, and it is this server's.
+    /// What a replica misses while it is away it never gets, as any listener. A log that cannot be written
+    /// is not made longer by them either.
+    pub fn takes_messages(&self, engine: &Engine) -> bool {
+        let is_written = engine.log.as_ref().is_some_and(|log| log.failure().is_none());
+        !self.replicas.is_empty() && !engine.guards.is_replica && is_written
+    }
+
     /// A handle that futures can keep.
     pub fn handle(&self) -> Weak<Self> {
         self.me.clone()

@@ -55,6 +55,7 @@ pub fn renew_settings(engine: &mut Engine, config: &Config) {
     engine.keyspace.set_packed_limits(engine.settings.packed);
     engine.settings.writes_refused = writes_refused;
     engine.guards.replica_read_only = config.replica_read_only;
+    engine.renew_notify_classes();
 }
 
 /// Gives the log its policy, sizes and retention.

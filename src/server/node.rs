@@ -284,7 +284,9 @@ impl Service for Node {
     }
 
     fn disconnect(&self, session: &mut Session) {
-        self.engine.borrow_mut().forget_transaction(session);
+        let mut engine = self.engine.borrow_mut();
+        engine.forget_transaction(session);
+        engine.unsubscribe_all(session);
         if session.card.kind.get() == ClientKind::Monitor {
             self.observers.monitors.remove(session.id());
         }
@@ -317,8 +319,9 @@ impl Service for Node {
         let config = self.config.borrow();
         let limits = &config.client_output_buffer_limit;
         let limit = match session.card.kind.get() {
-            ClientKind::Normal | ClientKind::Monitor => &limits.normal,
             ClientKind::Replica => &limits.replica,
+            _ if session.card.is_subscribed() => &limits.pubsub,
+            ClientKind::Normal | ClientKind::Monitor => &limits.normal,
         };
         OutputLimit {
             hard_bytes: limit.hard_bytes,
@@ -330,10 +333,13 @@ impl Service for Node {
     fn take_orders(&self) -> Vec<Order> {
         let mut orders = std::mem::take(&mut *self.orders.borrow_mut());
         self.observers.monitors.take_orders(&mut orders);
+        let subscriptions = &mut self.engine.borrow_mut().subscriptions;
+        orders.extend(subscriptions.take_mail().map(|client| Order::Mail { client }));
         orders
     }
 
-    fn take_over(&self, session: Session, socket: TakenSocket) {
+    fn take_over(&self, mut session: Session, socket: TakenSocket) {
+        self.engine.borrow_mut().unsubscribe_all(&mut session);
         self.replication.take_over(session, socket);
     }
 

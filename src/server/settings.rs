@@ -5,7 +5,8 @@ use std::sync::OnceLock;
 
 use super::config::Config;
 use super::config::choices::{AppendFsync, LogSyncInline};
-use crate::command::{Aging, Settings};
+use super::config::lists::EventClasses;
+use crate::command::{Aging, Notify, NotifyClasses, Settings};
 use crate::engine::InlineSync;
 use crate::engine::snapshot::SnapshotPlan;
 use crate::keyspace::types::PackedLimits;
@@ -70,6 +71,7 @@ pub fn command_settings(config: &Config) -> Settings {
         hll_sparse_len_max: usize::try_from(config.hll_sparse_max_bytes).unwrap_or(usize::MAX),
         aging: aging(config),
         packed: packed_limits(config),
+        notify: notify(config.notify_keyspace_events),
         ..Settings::default()
     }
 }
@@ -98,6 +100,17 @@ fn aging(config: &Config) -> Aging {
         Aging::Frequency { log_factor: config.lfu_log_factor, decay_minutes }
     } else {
         Aging::Recency
+    }
+}
+
+/// Which keyspace notifications are published.
+fn notify(wanted: EventClasses) -> Notify {
+    let letters = EventClasses::LETTERS.iter().filter(|letter| wanted.contains(**letter));
+    let classes = letters.filter_map(|letter| NotifyClasses::of_letter(*letter));
+    Notify {
+        classes: classes.fold(NotifyClasses::NONE, |all, class| all | class),
+        by_key: wanted.contains(b'K'),
+        by_event: wanted.contains(b'E'),
     }
 }
 

@@ -49,6 +49,11 @@ fn connections_and_transactions_are_as_in_redis() {
 }
 
 #[test]
+fn publishing_and_subscribing_are_as_in_redis() {
+    play(include_str!("wire/pubsub.txt"), CACHE);
+}
+
+#[test]
 fn what_operators_use_is_as_in_redis() {
     play(include_str!("wire/server.txt"), CACHE);
 }

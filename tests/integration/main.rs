@@ -37,9 +37,13 @@ mod interop_names;
 #[cfg(feature = "interop")]
 mod interop_protocol;
 #[cfg(feature = "interop")]
+mod interop_pubsub;
+#[cfg(feature = "interop")]
 mod interop_rdb;
 #[cfg(feature = "interop")]
 mod interop_replication;
+#[cfg(feature = "interop")]
+mod interop_sentinel;
 #[cfg(feature = "interop")]
 mod interop_tools;
 #[cfg(feature = "interop")]
@@ -47,6 +51,7 @@ mod interop_wire;
 mod io_threads;
 mod lifecycle;
 mod log_tool;
+mod pubsub;
 mod rdb_fixtures;
 #[cfg(feature = "interop")]
 mod redis_server;

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use vellum::base::{Clock, ManualClock, ReplId};
-use vellum::command::{Events, HostCommand, Settings, Spec};
+use vellum::command::{HostCommand, Settings, Spec};
 use vellum::engine::recover::{LoadProgress, LoadSummary, head_after, load};
 use vellum::engine::service::Pause;
 use vellum::engine::snapshot::SnapshotPlan;
@@ -39,8 +39,6 @@ impl Host for NoHost {
     fn after(&self, _: &Session, _: &'static Spec, _: &Args<'_>, _: Ran) {}
 
     fn refused(&self, _: &Session, _: Option<&'static Spec>, _: &[u8]) {}
-
-    fn events(&self, _: &mut Engine, _: &Events) {}
 }
 
 /// What outlives a process: the disk, the time, and how the server is configured.

@@ -6,6 +6,7 @@ mod expiry;
 mod hyperloglog;
 mod introspection;
 mod keys;
+mod pubsub;
 mod replication;
 mod server;
 mod strings;
@@ -26,6 +27,7 @@ const FAMILIES: &[&[Spec]] = &[
     introspection::ROWS,
     replication::ROWS,
     transactions::ROWS,
+    pubsub::ROWS,
 ];
 
 /// Places in the index; a power of two several times the number of commands, so that a name is

@@ -279,6 +279,8 @@ directives! {
         List("<normal|replica|pubsub> <hard bytes> <soft bytes> <soft seconds> ..."),
         "normal 0 0 0 replica 256mb 64mb 60 pubsub 32mb 8mb 60", Runtime(OnNextUse),
         "Unread reply bytes at which a client is disconnected: at once over the hard limit, after some seconds over the soft one.";
+    notify_keyspace_events: EventClasses = "notify-keyspace-events", [], Text, "\"\"", Runtime(ExecutorSettings),
+        "Classes of keyspace events that are published, and K for a channel of each key, E for one of each event.";
     client_query_buffer_limit: u64 = "client-query-buffer-limit", [], Memory(1 << 20, i64::MAX as u64), "1gb", Runtime(OnNextUse),
         "Largest request a client may build up.";
     proto_max_bulk_len: u64 = "proto-max-bulk-len", [], Memory(1 << 20, i64::MAX as u64), "512mb", Runtime(ExecutorSettings),
@@ -346,8 +348,6 @@ directives! {
         "Percentiles of these histograms that INFO shows.";
 
     ["Accepted without effect"]
-    notify_keyspace_events: EventClasses = "notify-keyspace-events", [], Text, "\"\"", Inert,
-        "Classes of keyspace events to publish; nothing is published yet.";
     io_threads_do_reads: bool = "io-threads-do-reads", [], Bool, "no", Inert,
         "Whether the threads of io-threads read too; they only write.";
     rdbchecksum: bool = "rdbchecksum", [], Bool, "yes", Inert,
