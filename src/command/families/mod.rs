@@ -13,6 +13,8 @@ pub(super) mod hyperloglog;
 pub(super) mod introspection;
 pub(super) mod keys;
 pub(super) mod lcs;
+pub(super) mod list;
+pub(super) mod list_move;
 pub(super) mod scan;
 pub(super) mod set;
 pub(super) mod strings;

@@ -6,6 +6,7 @@ mod expiry;
 mod hyperloglog;
 mod introspection;
 mod keys;
+mod list;
 mod pubsub;
 mod replication;
 mod server;
@@ -21,6 +22,7 @@ const FAMILIES: &[&[Spec]] = &[
     bitmap::ROWS,
     hyperloglog::ROWS,
     keys::ROWS,
+    list::ROWS,
     expiry::ROWS,
     connection::ROWS,
     server::ROWS,

@@ -19,7 +19,7 @@ pub mod tree;
 mod zset;
 
 pub use hash::{Hash, HashRef};
-pub use list::{List, ListRef};
+pub use list::{End, List, ListRef, Piece, PieceLimit};
 pub use listpack::{Elements, Listpack, ListpackRef, Position, element_len};
 pub use set::{Set, SetRef};
 pub use stream::Stream;
