@@ -2,6 +2,7 @@
 
 mod connection;
 mod expiry;
+mod hash;
 mod introspection;
 mod keys;
 mod replication;
@@ -17,6 +18,7 @@ const FAMILIES: &[&[Spec]] = &[
     strings::ROWS,
     keys::ROWS,
     expiry::ROWS,
+    hash::ROWS,
     connection::ROWS,
     server::ROWS,
     introspection::ROWS,
