@@ -9,6 +9,7 @@ mod command_runner;
 #[path = "../support/command_script.rs"]
 mod command_script;
 mod commands;
+mod commands_hash;
 mod config_files;
 mod damage;
 #[cfg(feature = "interop")]
@@ -18,6 +19,9 @@ mod dataset;
 mod draw;
 mod failing_disk;
 mod format;
+#[cfg(feature = "interop")]
+#[path = "../support/hash_script.rs"]
+mod hash_script;
 mod histories;
 mod hostile;
 mod inspect;
@@ -25,6 +29,8 @@ mod inspect;
 mod interop_command;
 #[cfg(feature = "interop")]
 mod interop_directory;
+#[cfg(feature = "interop")]
+mod interop_hash;
 #[cfg(feature = "interop")]
 mod interop_inspect;
 #[cfg(feature = "interop")]

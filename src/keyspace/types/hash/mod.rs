@@ -331,7 +331,7 @@ mod tests {
         for refused in [&[][..], &[a], &[a, a, b], &[a, b, a, b], &[b, a, c, a]] {
             assert!(of(refused).is_none(), "{refused:?}");
         }
-        let encoding = |names| of(names).map(|hash| hash.as_ref().encoding());
+        let encoding = |names: &[ValueRef<'_>]| of(names).map(|hash| hash.as_ref().encoding());
         assert_eq!(encoding(&[a, b, b, a]), Some("listpack"));
         assert_eq!(encoding(&[a, a, b, a, ValueRef::Int(1), a]), Some("hashtable"));
         // A number is found whichever way it is stored.
