@@ -5,8 +5,8 @@
 //! others    one string that is a listpack, a ziplist or a zipmap of names, each followed by its value
 //! ```
 
-use super::{listpack, push_packed, zipmap};
-use crate::keyspace::types::{Hash, HashRef, Packing};
+use super::{listpack, push_packed, ziplist, zipmap};
+use crate::keyspace::types::{Hash, HashRef, Listpack, Packing};
 use crate::rdb::codec::push_element;
 use crate::rdb::cursor::Cursor;
 use crate::rdb::error::RdbError;
@@ -17,11 +17,13 @@ use crate::rdb::lzf::Compressor;
 const HASH: u8 = 4;
 /// A zipmap, of before Redis 2.6.
 const HASH_ZIPMAP: u8 = 9;
+/// A ziplist of pairs, of before Redis 7.
+const HASH_ZIPLIST: u8 = 13;
 /// A listpack of pairs.
 const HASH_LISTPACK: u8 = 16;
 
 /// The types whose values are one string.
-pub(super) const ONE_STRING: &[u8] = &[HASH_ZIPMAP, HASH_LISTPACK];
+pub(super) const ONE_STRING: &[u8] = &[HASH_ZIPMAP, HASH_ZIPLIST, HASH_LISTPACK];
 /// Bytes that a field of usual length takes in a file at least. A table is made for so many fields as
 /// may be there, whatever number is stated.
 const FIELD_LEN_USUAL: usize = 16;
@@ -54,7 +56,7 @@ pub(super) fn skip(cursor: &mut Cursor<'_>, type_byte: u8) -> Result<bool, RdbEr
                 cursor.skip_string("a hash")?;
             }
         }
-        HASH_ZIPMAP | HASH_LISTPACK => cursor.skip_string("a hash")?,
+        HASH_ZIPMAP | HASH_ZIPLIST | HASH_LISTPACK => cursor.skip_string("a hash")?,
         _ => return Ok(false),
     }
     Ok(true)
@@ -70,6 +72,9 @@ pub(super) fn decode(
         HASH => return decode_plain(cursor, packing).map(Some),
         HASH_ZIPMAP => zipmap::listpack(&cursor.string("a hash")?.into_bytes())
             .ok_or_else(|| RdbError::malformed(position, "a broken zipmap"))?,
+        HASH_ZIPLIST => ziplist::elements(&cursor.string("a hash")?.into_bytes())
+            .map(Listpack::of)
+            .ok_or_else(|| RdbError::malformed(position, "a broken ziplist"))?,
         HASH_LISTPACK => listpack(cursor)?,
         _ => return Ok(None),
     };
