@@ -9,6 +9,9 @@ mod command_runner;
 #[path = "../support/command_script.rs"]
 mod command_script;
 mod commands;
+mod hash;
+#[path = "../support/hash_script.rs"]
+mod hash_script;
 mod keyspace;
 mod log;
 mod member_table;

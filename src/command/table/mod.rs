@@ -3,6 +3,7 @@
 mod bitmap;
 mod connection;
 mod expiry;
+mod hash;
 mod hyperloglog;
 mod introspection;
 mod keys;
@@ -22,6 +23,7 @@ const FAMILIES: &[&[Spec]] = &[
     hyperloglog::ROWS,
     keys::ROWS,
     expiry::ROWS,
+    hash::ROWS,
     connection::ROWS,
     server::ROWS,
     introspection::ROWS,
