@@ -93,6 +93,8 @@ pub(crate) fn pfadd(ctx: &mut Ctx<'_>, args: &Args<'_>) {
                 store(ctx, hash, key, sketch);
                 log_result(ctx, hash, key, true);
                 ctx.effects.set_changes(0);
+            } else if let Some(mut entry) = ctx.entry_mut(hash, key) {
+                make_raw(&mut entry);
             }
             refuse(ctx, unfit);
         }
@@ -167,7 +169,12 @@ pub(crate) fn pfcount(ctx: &mut Ctx<'_>, args: &Args<'_>) {
             }
             ctx.reply.integer(count as i64);
         }
-        Some(Err(unfit)) => refuse(ctx, unfit),
+        Some(Err(unfit)) => {
+            if unfit == Unfit::Corrupted && ctx.may_note() {
+                note(ctx, key, 0, false);
+            }
+            refuse(ctx, unfit);
+        }
     }
 }
 
