@@ -1,7 +1,7 @@
 //! Hashes: setting, reading and counting fields, and going through them.
 
 use super::scan::{cursor_of, scan_elements};
-use super::strings::reply_string;
+use super::strings::reply_element;
 use super::{arity_error, integer};
 use crate::base::extended::{Extended, Parsed};
 use crate::base::number::parse_i64;
@@ -172,7 +172,7 @@ fn float_sum_of(hash: &Hash, name: &[u8], amount: Extended) -> Result<Extended, 
 /// `HGET key field`
 pub(crate) fn hget(ctx: &mut Ctx<'_>, args: &Args<'_>) {
     ctx.read_hash(&args[1], |hash, reply| {
-        reply_string(hash.and_then(|hash| hash.get(&args[2])), reply);
+        reply_element(hash.and_then(|hash| hash.get(&args[2])), reply);
     });
 }
 
@@ -182,7 +182,7 @@ pub(crate) fn hmget(ctx: &mut Ctx<'_>, args: &Args<'_>) {
         let names = args.from(2);
         reply.array(names.len());
         for name in names.iter() {
-            reply_string(hash.and_then(|hash| hash.get(name)), reply);
+            reply_element(hash.and_then(|hash| hash.get(name)), reply);
         }
     });
 }
@@ -215,8 +215,8 @@ pub(crate) fn hgetall(ctx: &mut Ctx<'_>, args: &Args<'_>) {
     ctx.read_hash(&args[1], |hash, reply| {
         reply.map(hash.map_or(0, HashRef::len));
         reply_all(hash, reply, |(name, value), reply| {
-            reply_string(Some(name), reply);
-            reply_string(Some(value), reply);
+            reply_element(Some(name), reply);
+            reply_element(Some(value), reply);
         });
     });
 }
@@ -225,7 +225,7 @@ pub(crate) fn hgetall(ctx: &mut Ctx<'_>, args: &Args<'_>) {
 pub(crate) fn hkeys(ctx: &mut Ctx<'_>, args: &Args<'_>) {
     ctx.read_hash(&args[1], |hash, reply| {
         reply.array(hash.map_or(0, HashRef::len));
-        reply_all(hash, reply, |(name, _), reply| reply_string(Some(name), reply));
+        reply_all(hash, reply, |(name, _), reply| reply_element(Some(name), reply));
     });
 }
 
@@ -233,7 +233,7 @@ pub(crate) fn hkeys(ctx: &mut Ctx<'_>, args: &Args<'_>) {
 pub(crate) fn hvals(ctx: &mut Ctx<'_>, args: &Args<'_>) {
     ctx.read_hash(&args[1], |hash, reply| {
         reply.array(hash.map_or(0, HashRef::len));
-        reply_all(hash, reply, |(_, value), reply| reply_string(Some(value), reply));
+        reply_all(hash, reply, |(_, value), reply| reply_element(Some(value), reply));
     });
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::strings::reply_string;
+use super::strings::reply_element;
 use super::{SYNTAX, integer, is_word};
 use crate::command::ctx::Ctx;
 use crate::keyspace::ValueRef;
@@ -41,7 +41,7 @@ pub(crate) fn hrandfield(ctx: &mut Ctx<'_>, args: &Args<'_>) {
     } else {
         ctx.read_hash(&args[1], |hash, reply| {
             let pair = hash.and_then(|hash| hash.random(&mut rng));
-            reply_string(pair.map(|(name, _)| name), reply);
+            reply_element(pair.map(|(name, _)| name), reply);
         });
     }
 }
@@ -82,9 +82,9 @@ fn reply_pair((name, value): Pair<'_>, wanted: Wanted, reply: &mut Reply) {
     if wanted.with_values && reply.protocol == Protocol::Resp3 {
         reply.array(2);
     }
-    reply_string(Some(name), reply);
+    reply_element(Some(name), reply);
     if wanted.with_values {
-        reply_string(Some(value), reply);
+        reply_element(Some(value), reply);
     }
 }
 
