@@ -272,7 +272,7 @@ fn a_scan_sees_what_stays_exactly_once() {
                     extra += 1;
                 } else {
                     let number = rng.u32(..6000);
-                    if number % 3 != 0 {
+                    if !number.is_multiple_of(3) {
                         remove(&mut table, &name(number));
                     }
                 }
