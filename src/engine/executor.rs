@@ -596,9 +596,11 @@ impl Engine {
     /// What a message published now has to wait for: all that was written before it.
     pub(super) fn message_needs(&self) -> Ticket {
         let is_writing = self.gathered.as_ref().is_some_and(|gathered| gathered.count > 0);
-        let written = self.gate.read_everything();
-        // A transaction is logged as a whole at its end: once its first byte is released all of it is.
-        if is_writing && self.log.is_some() { written.after(1) } else { written }
+        match &self.log {
+            // A transaction is logged as a whole at its end: once its first byte is released all of it is.
+            Some(log) if is_writing => log.appended().after(1),
+            _ => self.gate.read_everything(),
+        }
     }
 
     pub(super) fn watching_changed(&mut self) {
@@ -688,7 +690,9 @@ impl Engine {
         let Some(log) = &mut self.log else { return };
         log.append(bytes, false);
         log.boundary();
-        self.gate.appended(log.appended());
+        self.gate.appended_message(log.appended());
+        // Its reply waits for nothing: the disk should not hold it up.
+        self.reads_in_turn += 1;
     }
 
     /// Puts a command into the stream that changes no data: PING, REPLCONF GETACK.
@@ -698,7 +702,7 @@ impl Engine {
         push_command(&mut self.scratch, command);
         log.append(&self.scratch, false);
         log.boundary();
-        self.gate.appended(log.appended());
+        self.gate.appended_message(log.appended());
     }
 }
 

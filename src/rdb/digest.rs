@@ -3,7 +3,9 @@
 //! ```text
 //! fold(d, bytes) = d xor SHA1(bytes)          order does not matter
 //! mix(d, bytes)  = SHA1(fold(d, bytes))       order matters
-//! value:    mix(d, type as 4 bytes, big-endian), mix(d, string), and if it expires fold(d, "!!expire!!")
+//! value:    mix(d, type as 4 bytes, big-endian), then, and if it expires fold(d, "!!expire!!"):
+//!   string  mix(d, string)
+//!   hash    for each field d' = 0, mix(d', its name), mix(d', its value), fold(d, d')
 //! key:      mix(0, key), then its value
 //! dataset:  d = 0; for each database with keys: mix(d, its number as 4 bytes, big-endian), then
 //!           fold(d, digest) for each key
@@ -12,12 +14,14 @@
 
 use sha1::{Digest as _, Sha1};
 
+use crate::keyspace::types::{CollectionRef, HashRef};
 use crate::keyspace::{Content, Entry, Keyspace};
 
 /// Length of a digest, in bytes; clients see it as hexadecimal digits.
 pub const DIGEST_LEN: usize = 20;
 
 const STRING: u32 = 0;
+const HASH: u32 = 4;
 const EXPIRES: &[u8] = b"!!expire!!";
 
 /// A digest; all zeros is that of nothing.
@@ -42,10 +46,21 @@ impl Digest {
                 self.mix(&STRING.to_be_bytes());
                 string.with_bytes(|bytes| self.mix(bytes));
             }
+            Content::Collection(CollectionRef::Hash(hash)) => self.mix_hash(hash),
             Content::Collection(_) => {}
         }
         if entry.expire_ms().is_some() {
             self.fold(EXPIRES);
+        }
+    }
+
+    fn mix_hash(&mut self, hash: HashRef<'_>) {
+        self.mix(&HASH.to_be_bytes());
+        for (name, value) in hash.pairs() {
+            let mut of_field = Self::default();
+            name.with_bytes(|name| of_field.mix(name));
+            value.with_bytes(|value| of_field.mix(value));
+            self.fold(&of_field.0);
         }
     }
 

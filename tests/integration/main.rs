@@ -12,6 +12,7 @@ mod command_runner;
 #[path = "../support/command_script.rs"]
 mod command_script;
 mod commands;
+mod commands_hash;
 mod config_files;
 mod damage;
 #[cfg(feature = "interop")]
@@ -21,6 +22,9 @@ mod dataset;
 mod draw;
 mod failing_disk;
 mod format;
+#[cfg(feature = "interop")]
+#[path = "../support/hash_script.rs"]
+mod hash_script;
 mod histories;
 mod hostile;
 mod inspect;
@@ -31,7 +35,11 @@ mod interop_command;
 #[cfg(feature = "interop")]
 mod interop_directory;
 #[cfg(feature = "interop")]
+mod interop_hash;
+#[cfg(feature = "interop")]
 mod interop_inspect;
+#[cfg(feature = "interop")]
+mod interop_list;
 #[cfg(feature = "interop")]
 mod interop_names;
 #[cfg(feature = "interop")]
@@ -50,6 +58,9 @@ mod interop_tools;
 mod interop_wire;
 mod io_threads;
 mod lifecycle;
+#[cfg(feature = "interop")]
+#[path = "../support/list_script.rs"]
+mod list_script;
 mod log_tool;
 mod pubsub;
 mod rdb_fixtures;

@@ -9,7 +9,13 @@ mod command_runner;
 #[path = "../support/command_script.rs"]
 mod command_script;
 mod commands;
+mod hash;
+#[path = "../support/hash_script.rs"]
+mod hash_script;
 mod keyspace;
+mod list;
+#[path = "../support/list_script.rs"]
+mod list_script;
 mod log;
 mod member_table;
 mod rdb;

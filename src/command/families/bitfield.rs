@@ -1,7 +1,6 @@
 //! Integers of any width inside of strings: `BITFIELD`, `BITFIELD_RO`.
 
-use super::bitmap::{bit_offset, make_room};
-use super::edit::may_be_string;
+use super::bitmap::{bit_offset, with_room};
 use super::{SYNTAX, integer};
 use crate::command::bits;
 use crate::command::ctx::Ctx;
@@ -199,11 +198,7 @@ fn read(ctx: &mut Ctx<'_>, key: &[u8], steps: &[Step]) {
 
 fn write(ctx: &mut Ctx<'_>, key: &[u8], steps: &[Step], last: u64) {
     let hash = ctx.prepare(key);
-    if !may_be_string(ctx, hash, key) {
-        return;
-    }
-    let grew = make_room(ctx, hash, key, last);
-    let Some(mut entry) = ctx.entry_mut(hash, key) else { return };
+    let Some((mut entry, grew)) = with_room(ctx, hash, key, last) else { return };
     let mut changes = 0;
     let mut answers = Vec::with_capacity(steps.len());
     for &Step { action, kind, offset, overflow } in steps {

@@ -8,7 +8,7 @@ use crate::base::number::parse_i64;
 use crate::command::bits::{self, Operation};
 use crate::command::ctx::Ctx;
 use crate::command::events::NotifyClasses;
-use crate::keyspace::{Value, ValueRef};
+use crate::keyspace::{EntryMut, Value, ValueRef};
 use crate::resp::Args;
 
 const BAD_OFFSET: &str = "ERR bit offset is not an integer or out of range";
@@ -30,25 +30,32 @@ pub(super) fn bit_offset(ctx: &mut Ctx<'_>, text: &[u8], width: Option<u32>) -> 
     offset
 }
 
-/// Makes the string of a prepared key long enough for the bit at `offset`, whatever becomes of that
-/// bit; whether it was missing or shorter before.
-pub(super) fn make_room(ctx: &mut Ctx<'_>, hash: u64, key: &[u8], offset: u64) -> bool {
+/// The string of a prepared key, made long enough for the bit at `offset`, whatever becomes of that
+/// bit; and whether it was missing or shorter before. Answers if it is no string.
+pub(super) fn with_room<'k>(
+    ctx: &'k mut Ctx<'_>,
+    hash: u64,
+    key: &[u8],
+    offset: u64,
+) -> Option<(EntryMut<'k>, bool)> {
+    if !may_be_string(ctx, hash, key) {
+        return None;
+    }
     let len = offset as usize / 8 + 1;
     let before = value_of(ctx, hash, key).map(|value| value.len());
     if before.is_none() {
         // Zeroed memory of which nothing is touched yet.
         ctx.set(hash, key, Value::Bytes(vec![0; len]), None);
     }
-    if let Some(mut entry) = ctx.entry_mut(hash, key) {
-        entry.set_range(len, b"");
-    }
-    before.is_none_or(|before| before < len)
+    let mut entry = ctx.entry_mut(hash, key)?;
+    entry.set_range(len, b"");
+    Some((entry, before.is_none_or(|before| before < len)))
 }
 
-/// Makes the string of a prepared key one that was changed in part, as Redis does with every string
-/// that a command on bits or registers makes or may change.
-pub(super) fn make_raw(ctx: &mut Ctx<'_>, hash: u64, key: &[u8]) {
-    if let Some(mut entry) = ctx.entry_mut(hash, key).filter(|entry| entry.encoding() != "raw") {
+/// Makes a string one that was changed in part, as Redis does with every string that a command on bits
+/// or registers makes or may change.
+pub(super) fn make_raw(entry: &mut EntryMut<'_>) {
+    if entry.encoding() != "raw" {
         entry.append(b"");
     }
 }
@@ -77,18 +84,13 @@ pub(crate) fn setbit(ctx: &mut Ctx<'_>, args: &Args<'_>) {
         _ => return ctx.reply.error(BAD_BIT),
     };
     let hash = ctx.prepare(key);
-    if !may_be_string(ctx, hash, key) {
-        return;
-    }
-    let grew = make_room(ctx, hash, key, offset);
-    let Some(value) = value_of(ctx, hash, key) else { return };
-    let (before, patch) = value.with_bytes(|bytes| {
+    let Some((mut entry, grew)) = with_room(ctx, hash, key, offset) else { return };
+    let Some(string) = entry.as_string() else { return };
+    let (before, patch) = string.with_bytes(|bytes| {
         (bit_at(bytes, offset), bits::with_field(bytes, offset, 1, u64::from(bit)))
     });
     if grew || before != bit {
-        if let Some(mut entry) = ctx.entry_mut(hash, key) {
-            entry.set_range(offset as usize / 8, patch.as_bytes());
-        }
+        entry.set_range(offset as usize / 8, patch.as_bytes());
         ctx.events.modified(ctx.db, key);
         ctx.log_verbatim();
         ctx.notify(NotifyClasses::STRING, "setbit", key);
@@ -234,7 +236,9 @@ pub(crate) fn bitop(ctx: &mut Ctx<'_>, args: &Args<'_>) {
     let (hash, len) = (ctx.prepare(target), result.len());
     if len > 0 {
         ctx.set(hash, target, Value::Bytes(result), None);
-        make_raw(ctx, hash, target);
+        if let Some(mut entry) = ctx.database().get_mut(hash, target) {
+            make_raw(&mut entry);
+        }
         if is_any_hidden {
             log_result(ctx, hash, target, false)
         } else {

@@ -38,11 +38,16 @@ fn sketch_of(ctx: &Ctx<'_>, hash: u64, key: &[u8]) -> Option<Result<Sketch, Unfi
 /// Puts a changed sketch under a prepared key, which keeps its time to live.
 fn store(ctx: &mut Ctx<'_>, hash: u64, key: &[u8], sketch: Sketch) {
     let bytes = sketch.into_bytes();
-    match ctx.entry_mut(hash, key) {
-        Some(mut entry) => entry.set(NewValue::Moved(bytes)),
-        None => ctx.set(hash, key, Value::Bytes(bytes), None),
+    let mut bytes = Some(bytes);
+    if value_of(ctx, hash, key).is_none() {
+        ctx.set(hash, key, Value::Bytes(bytes.take().unwrap_or_default()), None);
     }
-    make_raw(ctx, hash, key);
+    let Some(mut entry) = ctx.entry_mut(hash, key) else { return };
+    if let Some(bytes) = bytes {
+        entry.set(NewValue::Moved(bytes));
+    }
+    make_raw(&mut entry);
+    ctx.events.modified(ctx.db, key);
 }
 
 /// `PFADD key [element ...]`
@@ -80,8 +85,8 @@ pub(crate) fn pfadd(ctx: &mut Ctx<'_>, args: &Args<'_>) {
                 let is_special = sketch.is_special();
                 store(ctx, hash, key, sketch);
                 added(ctx, hash, key, is_special, changes);
-            } else {
-                make_raw(ctx, hash, key);
+            } else if let Some(mut entry) = ctx.entry_mut(hash, key) {
+                make_raw(&mut entry);
             }
             ctx.reply.integer(i64::from(changes > 0));
         }
@@ -91,6 +96,8 @@ pub(crate) fn pfadd(ctx: &mut Ctx<'_>, args: &Args<'_>) {
                 store(ctx, hash, key, sketch);
                 log_result(ctx, hash, key, true);
                 ctx.effects.set_changes(0);
+            } else if let Some(mut entry) = ctx.entry_mut(hash, key) {
+                make_raw(&mut entry);
             }
             refuse(ctx, unfit);
         }
@@ -100,8 +107,8 @@ pub(crate) fn pfadd(ctx: &mut Ctx<'_>, args: &Args<'_>) {
 /// `PFADD` to a dense one: registers are changed where they stand.
 fn add_to_dense(ctx: &mut Ctx<'_>, hash: u64, args: &Args<'_>) {
     let key = &args[1];
-    make_raw(ctx, hash, key);
     let Some(mut entry) = ctx.entry_mut(hash, key) else { return };
+    make_raw(&mut entry);
     let mut changes = 0;
     for element in args.from(2).iter() {
         let (index, rank) = hll::place_of(element);
@@ -164,25 +171,32 @@ pub(crate) fn pfcount(ctx: &mut Ctx<'_>, args: &Args<'_>) {
         Some(None) => ctx.reply.integer(0),
         Some(Some(Ok((count, is_new)))) => {
             if ctx.may_note() {
-                let hash = ctx.hash(key);
-                make_raw(ctx, hash, key);
-                if is_new {
-                    note(ctx, hash, key, count);
-                }
+                note(ctx, key, count, is_new);
             }
             ctx.reply.integer(count as i64);
         }
-        Some(Some(Err(unfit))) => refuse(ctx, unfit),
+        Some(Some(Err(unfit))) => {
+            if unfit == Unfit::Corrupted && ctx.may_note() {
+                note(ctx, key, 0, false);
+            }
+            refuse(ctx, unfit);
+        }
     }
 }
 
-/// Notes in the value what was counted: to whoever reads that as a string it is a change.
-fn note(ctx: &mut Ctx<'_>, hash: u64, key: &[u8], count: u64) {
-    let Some(mut entry) = ctx.entry_mut(hash, key) else { return };
-    let (at, note) = hll::count_note(count);
-    entry.set_range(at, &note);
-    ctx.events.modified(ctx.db, key);
-    ctx.log_verbatim();
+/// Notes in the value what was counted, if that is not noted: to whoever reads it as a string it is a
+/// change.
+fn note(ctx: &mut Ctx<'_>, key: &[u8], count: u64, is_new: bool) {
+    let hash = ctx.keyspace.hash(key);
+    // Reading has counted as a use of the key.
+    let Some(mut entry) = ctx.database().get_mut(hash, key) else { return };
+    make_raw(&mut entry);
+    if is_new {
+        let (at, note) = hll::count_note(count);
+        entry.set_range(at, &note);
+        ctx.events.modified(ctx.db, key);
+        ctx.log_verbatim();
+    }
 }
 
 /// Raises `ranks` to the registers of all `keys`; whether one of these is dense, or `None` with an
@@ -256,7 +270,9 @@ pub(crate) fn pfdebug(ctx: &mut Ctx<'_>, args: &Args<'_>) {
         Some(Ok(encoding)) => encoding,
         Some(Err(unfit)) => return refuse(ctx, unfit),
     };
-    make_raw(ctx, hash, key);
+    if let Some(mut entry) = ctx.entry_mut(hash, key) {
+        make_raw(&mut entry);
+    }
     let is = |word: &str| subcommand.eq_ignore_ascii_case(word.as_bytes());
     match encoding {
         _ if is("GETREG") => {

@@ -8,6 +8,8 @@ pub(super) mod database;
 pub(super) mod dump;
 pub(super) mod edit;
 pub(super) mod expiry;
+pub(super) mod hash;
+pub(super) mod hash_random;
 pub(super) mod help;
 pub(super) mod hyperloglog;
 pub(super) mod introspection;

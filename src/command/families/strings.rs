@@ -27,6 +27,14 @@ pub(super) fn reply_string(entry: Option<&Entry>, reply: &mut Reply) -> bool {
     true
 }
 
+/// Answers an element of a collection, or that there is none.
+pub(super) fn reply_element(element: Option<ValueRef<'_>>, reply: &mut Reply) {
+    match element {
+        Some(element) => element.with_bytes(|bytes| reply.bulk(bytes)),
+        None => reply.null(),
+    }
+}
+
 /// Argument `index` as a value: held on to if it is long, and not copied.
 pub(super) fn new_string<'a>(args: &Args<'a>, index: usize) -> NewValue<'a> {
     match args.shared(index) {

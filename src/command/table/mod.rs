@@ -3,6 +3,7 @@
 mod bitmap;
 mod connection;
 mod expiry;
+mod hash;
 mod hyperloglog;
 mod introspection;
 mod keys;
@@ -24,6 +25,7 @@ const FAMILIES: &[&[Spec]] = &[
     keys::ROWS,
     list::ROWS,
     expiry::ROWS,
+    hash::ROWS,
     connection::ROWS,
     server::ROWS,
     introspection::ROWS,

@@ -18,7 +18,7 @@ pub mod table;
 pub mod tree;
 mod zset;
 
-pub use hash::{Hash, HashRef};
+pub use hash::{Field, Hash, HashRef};
 pub use list::{End, List, ListRef, Piece, PieceLimit};
 pub use listpack::{Elements, Listpack, ListpackRef, Position, element_len};
 pub use set::{Set, SetRef};

@@ -8,6 +8,7 @@ mod list;
 mod set;
 mod stream;
 mod ziplist;
+mod zipmap;
 mod zset;
 
 use super::codec::push_string;

@@ -126,7 +126,8 @@ impl Index {
         let bits = (usize::BITS - capacity.leading_zeros()).min(u32::BITS - 1);
         let mask_before = self.mask;
         self.mask |= (1 << bits) - 1;
-        self.homes = if capacity == 0 { 0 } else { (capacity + capacity / 7 + 1) as u32 };
+        // A quarter is left empty: words then make way over some 8 places at most, on average.
+        self.homes = if capacity == 0 { 0 } else { (capacity + capacity / 3 + 1) as u32 };
         let tail_len = if capacity == 0 { 0 } else { TAIL_LEN };
         let before = std::mem::take(&mut self.words);
         self.words = vec![EMPTY; self.homes as usize + tail_len];
