@@ -8,6 +8,7 @@ use super::effects::Effects;
 use super::events::{Events, Notify, NotifyClasses};
 use super::table::Table;
 use super::touched::Touched;
+use super::waiting::Waiting;
 use crate::base::limits::{BULK_LEN_MAX_DEFAULT, HLL_SPARSE_LEN_MAX_DEFAULT};
 use crate::keyspace::types::PackedLimits;
 use crate::keyspace::{Db, Entry, EntryMut, Garbage, Keyspace, NewValue};
@@ -92,6 +93,8 @@ pub struct Ctx<'a> {
     pub touched: &'a mut Touched,
     /// Where changes are told.
     pub events: &'a mut Events,
+    /// Where a command says that it waits.
+    pub waiting: &'a mut Waiting,
     /// Memory to be freed on another thread.
     pub garbage: &'a mut Vec<Garbage>,
     /// Chance, seeded.
@@ -217,6 +220,10 @@ impl Ctx<'_> {
         value: impl Into<NewValue<'v>>,
         expire_ms: Option<u64>,
     ) {
+        let value = value.into();
+        if matches!(value, NewValue::Collection(_)) {
+            self.events.ready(self.db, key);
+        }
         let database = self.keyspace.db_mut(self.db);
         let replaced = database.insert(hash, key, value, expire_ms);
         self.events.modified(self.db, key);

@@ -134,6 +134,9 @@ pub struct Events {
     pub watched: bool,
     /// The classes of notifications that are switched on.
     pub notify_classes: NotifyClasses,
+    /// Whether any client waits for any key to be made.
+    pub awaited: bool,
+    ready: Vec<(usize, Vec<u8>)>,
     items: Vec<Item>,
     keys: Vec<u8>,
 }
@@ -151,6 +154,18 @@ impl Events {
             self.keys.extend_from_slice(key);
             self.items.push(Item::Modified { db, key_end: self.keys.len() });
         }
+    }
+
+    /// A key holds something that clients may wait for. Kept until [`take_ready`](Self::take_ready).
+    pub fn ready(&mut self, db: usize, key: &[u8]) {
+        if self.awaited {
+            self.ready.push((db, key.to_vec()));
+        }
+    }
+
+    /// The keys that hold something since the last call, in order.
+    pub fn take_ready(&mut self) -> Vec<(usize, Vec<u8>)> {
+        std::mem::take(&mut self.ready)
     }
 
     /// All keys of a database are gone.

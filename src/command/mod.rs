@@ -16,6 +16,7 @@ pub mod spec;
 pub mod table;
 pub mod touched;
 mod typed;
+pub mod waiting;
 
 pub use access::Aging;
 pub use ctx::{Ctx, Origin, Settings};
@@ -26,3 +27,4 @@ pub use spec::{Handler, Run, Spec};
 pub use table::{Refusal, Table};
 pub use touched::Touched;
 pub use typed::Changed;
+pub use waiting::Waiting;

@@ -117,6 +117,7 @@ macro_rules! ways_in {
                     let db = self.db;
                     self.keyspace.db_mut(db).insert(hash, key, Collection::$variant(it), None);
                     self.notify(NotifyClasses::NEW, "new", key);
+                    self.events.ready(db, key);
                 }
                 Some(result)
             }

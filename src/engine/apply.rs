@@ -68,6 +68,7 @@ impl Applier {
                 Run::Handler(handler) => {
                     let (db, origin) = (self.db, self.origin);
                     self.reply.clear();
+                    engine.waiting.begin(false);
                     engine.run_handler(handler, db, &args, &mut self.reply, origin);
                 }
                 Run::Host(HostCommand::Select) => self.db = select(engine, &args[1])?,
@@ -81,6 +82,7 @@ impl Applier {
             }
         }
         self.errors = self.reply.error_count();
+        engine.serve_waiters();
         Ok(())
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::blocking::Waiters;
 use super::commit::Committer;
 use super::execute::ping;
 use super::gate::{Gate, Ticket};
@@ -18,7 +19,7 @@ use crate::command::effects::{Effect, canonical};
 use crate::command::spec::Flags;
 use crate::command::{
     self, Aging, Ctx, Effects, Events, Handler, HostCommand, Origin, Run, Settings, Spec, Table,
-    Touched,
+    Touched, Waiting,
 };
 use crate::keyspace::{Garbage, Keyspace};
 use crate::log::Identity;
@@ -48,6 +49,9 @@ pub trait Host {
 
     /// Whether an admitted command has to wait, and for what (`CLIENT PAUSE`).
     fn postpone(&self, engine: &Engine, session: &Session, spec: &Spec) -> Option<Pause>;
+
+    /// A pause of so many milliseconds.
+    fn sleep(&self, ms: u64) -> Pause;
 
     /// Sees a command that has run, with its reply.
     fn after(&self, session: &Session, spec: &'static Spec, args: &Args<'_>, ran: Ran);
@@ -98,6 +102,9 @@ pub struct Engine {
     effects: Effects,
     touched: Touched,
     events: Events,
+    pub(super) waiting: Waiting,
+    /// Clients that wait for keys.
+    pub waiters: Waiters,
     /// The database that the stream has selected.
     stream_db: usize,
     /// Effects of a transaction that is being run, gathered until its end.
@@ -187,6 +194,8 @@ impl Engine {
             effects: Effects::default(),
             touched: Touched::default(),
             events: Events::default(),
+            waiting: Waiting::default(),
+            waiters: Waiters::default(),
             stream_db: 0,
             gathered: None,
             scratch: Vec::new(),
@@ -358,7 +367,11 @@ impl Engine {
                 session.out.reply.simple("QUEUED");
                 Flow::Continue
             }
-            Ok(spec) => self.call(host, session, spec, args, needs),
+            Ok(spec) => {
+                let flow = self.call(host, session, spec, args, needs);
+                self.serve_waiters();
+                flow
+            }
             Err(_) if command::table::is_http(args) => {
                 tracing::warn!(
                     client = session.id(),
@@ -442,13 +455,17 @@ impl Engine {
                     self.apply_what_a_local_write_follows();
                 }
                 self.no_touch = session.card.no_touch.get();
+                self.waiting.begin(self.gathered.is_none());
                 let reply = &mut session.out.reply;
                 let ticket = self.run_handler(handler, db, args, reply, Origin::Client);
                 if self.gathered.is_none() && ticket.wrote {
                     session.last_write = self.offset();
                 }
                 *needs = ticket.needs.max(*needs);
-                Flow::Continue
+                match self.waiting.take() {
+                    None => Flow::Continue,
+                    Some(wanted) => Flow::Block(self.block(host, session, spec, args, wanted)),
+                }
             }
             Run::Host(HostCommand::Multi) => self.multi(session),
             Run::Host(HostCommand::Exec) => self.exec(host, session, needs),
@@ -513,6 +530,7 @@ impl Engine {
             effects: &mut self.effects,
             touched: &mut self.touched,
             events: &mut self.events,
+            waiting: &mut self.waiting,
             garbage: &mut self.garbage,
             rng: &mut self.rng,
             origin,
@@ -605,6 +623,10 @@ impl Engine {
 
     pub(super) fn watching_changed(&mut self) {
         self.events.watched = !self.watches.is_empty();
+    }
+
+    pub(super) fn set_no_touch(&mut self, no_touch: bool) {
+        self.no_touch = no_touch;
     }
 
     /// The keyspace events and the counters beside them.

@@ -5,6 +5,7 @@
 //! runtime: the network layer reaches it through [`Service`].
 
 pub mod apply;
+pub mod blocking;
 pub mod commit;
 mod execute;
 mod executor;

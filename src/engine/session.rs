@@ -11,6 +11,7 @@ use super::subscriptions::Subscribed;
 use super::transaction::Transaction;
 use crate::base::Offset;
 use crate::command::Topic;
+use crate::command::waiting::Nothing;
 use crate::resp::Protocol;
 
 /// What a connection is, for limits and `CLIENT LIST`.
@@ -136,6 +137,8 @@ pub enum Blocked {
         /// Whether disks count (`WAITAOF`).
         on_disk: bool,
     },
+    /// By something at a key: what would be answered when the time is over.
+    Keys(Nothing),
     /// Not by `CLIENT UNBLOCK`.
     Held,
 }

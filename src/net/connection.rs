@@ -14,8 +14,8 @@ use tokio::sync::Notify;
 use super::shared::{Connection, Network};
 use super::stream::{ReadHalf, WriteHalf, reunite};
 use crate::base::limits::READ_CHUNK_LEN;
-use crate::engine::service::{TakenSocket, Wait};
-use crate::engine::{Flow, Peer, Session, Ticket};
+use crate::engine::service::{Answer, TakenSocket, Wait};
+use crate::engine::{Flow, Peer, Session};
 use crate::resp::Batch;
 use crate::resp::request::RequestParser;
 
@@ -232,15 +232,15 @@ impl Reader {
     async fn block(&mut self, mut wait: Wait) -> Option<End> {
         loop {
             let connection = Rc::clone(&self.connection);
-            let reply = tokio::select! {
+            let Answer { bytes, needs, last_write } = tokio::select! {
                 biased;
-                reply = &mut wait => reply,
+                answer = &mut wait => answer,
                 () = connection.wake.notified() => {
                     if connection.killed.get() {
                         return Some(End::Closed);
                     }
                     match connection.unblocked.take() {
-                        Some(reply) => reply,
+                        Some(bytes) => Answer::of(bytes),
                         None => continue,
                     }
                 }
@@ -259,8 +259,9 @@ impl Reader {
             session.card.blocked.set(None);
             let released = self.network.service.released();
             session.take_in_mail(released);
-            session.out.reply.raw(&reply);
-            session.out.seal(Ticket::NONE, released);
+            session.out.reply.raw(&bytes);
+            session.out.seal(needs, released);
+            session.last_write = last_write.unwrap_or(session.last_write);
             drop(session);
             self.network.make_ready(&connection);
             return None;

@@ -12,6 +12,7 @@ use super::replicas::Replicas;
 use super::serve;
 use super::site::Site;
 use crate::base::{Offset, ReplId};
+use crate::engine::blocking::DEMOTED;
 use crate::engine::service::TakenSocket;
 use crate::engine::{Engine, Session};
 use crate::log::{Identity, LogError};
@@ -177,6 +178,7 @@ impl Replication {
         }
         apply_stored(engine);
         engine.expect_stream();
+        engine.dismiss_writers(DEMOTED);
         tracing::info!(master = %address.host, port = address.port, "following a master");
         let link = Rc::new(MasterLink::new(address, by_command));
         self.master.replace(Some(Rc::clone(&link)));

@@ -123,6 +123,10 @@ impl Host for Node {
         self.pauses.holds(writes, engine.now_ms).then(|| self.pauses.wait(engine.now_ms))
     }
 
+    fn sleep(&self, ms: u64) -> Pause {
+        Box::pin(tokio::time::sleep(std::time::Duration::from_millis(ms)))
+    }
+
     fn after(&self, session: &Session, spec: &'static Spec, args: &Args<'_>, ran: Ran) {
         let observers = &self.observers;
         observers.count(spec, ran.took_us, ran.failed);

@@ -3,6 +3,7 @@
 #[path = "../support/bit_script.rs"]
 mod bit_script;
 mod bits;
+mod blocking;
 mod cache_mode;
 mod catalogue;
 mod chart;

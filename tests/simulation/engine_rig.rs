@@ -36,6 +36,10 @@ impl Host for NoHost {
         None
     }
 
+    fn sleep(&self, _: u64) -> Pause {
+        Box::pin(std::future::pending())
+    }
+
     fn after(&self, _: &Session, _: &'static Spec, _: &Args<'_>, _: Ran) {}
 
     fn refused(&self, _: &Session, _: Option<&'static Spec>, _: &[u8]) {}

@@ -2,7 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
 #![expect(dead_code, reason = "each test binary uses its part")]
 
-use vellum::command::{Ctx, Effect, Effects, Events, Origin, Run, Settings, Spec, Table, Touched};
+use vellum::command::{
+    Ctx, Effect, Effects, Events, Origin, Run, Settings, Spec, Table, Touched, Waiting,
+};
 use vellum::keyspace::{Garbage, Keyspace};
 use vellum::rdb::digest::Digest;
 use vellum::resp::args::OwnedArgs;
@@ -32,6 +34,8 @@ pub struct Runner {
     pub keyspace: Keyspace,
     pub settings: Settings,
     pub events: Events,
+    /// Where commands say that they wait; nothing here does.
+    pub waiting: Waiting,
     pub touched: Touched,
     pub protocol: Protocol,
     pub origin: Origin,
@@ -51,6 +55,7 @@ impl Runner {
             keyspace: Keyspace::new(16, 1),
             settings: Settings::default(),
             events: Events::default(),
+            waiting: Waiting::default(),
             touched: Touched::default(),
             protocol: Protocol::Resp2,
             origin: Origin::Client,
@@ -166,6 +171,7 @@ impl Runner {
             effects: &mut self.effects,
             touched: &mut self.touched,
             events: &mut self.events,
+            waiting: &mut self.waiting,
             garbage: &mut self.garbage,
             rng: &mut self.rng,
             origin: self.origin,

@@ -1,16 +1,16 @@
 //! Elements that go from list to list, `LMPOP`, and looking for elements: `LPOS`.
 
 use super::list::{changed, pop_event, pop_into, push_event};
-use super::{NOT_AN_INTEGER, SYNTAX, is_word};
+use super::{NOT_AN_INTEGER, SYNTAX, WRONG_TYPE, is_word};
 use crate::base::number::parse_i64;
 use crate::command::ctx::Ctx;
 use crate::command::typed::Changed;
+use crate::keyspace::Content;
 use crate::keyspace::types::{CollectionRef, End};
-use crate::keyspace::{Content, Value};
 use crate::resp::Args;
 
 /// The end that argument `index` names.
-fn end_at(args: &Args<'_>, index: usize) -> Option<End> {
+pub(super) fn end_at(args: &Args<'_>, index: usize) -> Option<End> {
     if is_word(args, index, "LEFT") {
         Some(End::Front)
     } else if is_word(args, index, "RIGHT") {
@@ -23,48 +23,69 @@ fn end_at(args: &Args<'_>, index: usize) -> Option<End> {
 /// `LMOVE source destination LEFT | RIGHT LEFT | RIGHT`
 pub(crate) fn lmove(ctx: &mut Ctx<'_>, args: &Args<'_>) {
     match (end_at(args, 3), end_at(args, 4)) {
-        (Some(from), Some(to)) => move_element(ctx, args, from, to),
+        (Some(from), Some(to)) => move_now(ctx, args, from, to),
         _ => ctx.reply.error(SYNTAX),
     }
 }
 
 /// `RPOPLPUSH source destination`
 pub(crate) fn rpoplpush(ctx: &mut Ctx<'_>, args: &Args<'_>) {
-    move_element(ctx, args, End::Back, End::Front);
+    move_now(ctx, args, End::Back, End::Front);
 }
 
-fn move_element(ctx: &mut Ctx<'_>, args: &Args<'_>, from: End, to: End) {
-    let (source, target) = (&args[1], &args[2]);
+fn move_now(ctx: &mut Ctx<'_>, args: &Args<'_>, from: End, to: End) {
+    match move_element(ctx, &args[1], &args[2], from, to) {
+        Moved::Yes => ctx.log_verbatim(),
+        Moved::WrongType => ctx.reply.error(WRONG_TYPE),
+        Moved::NoSource => ctx.reply.null(),
+    }
+}
+
+/// Whether an element was moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Moved {
+    /// It was, and answered.
+    Yes,
+    /// There is no source.
+    NoSource,
+    /// One of the keys holds something else.
+    WrongType,
+}
+
+/// Moves an element and answers with it; logging that is the caller's.
+pub(super) fn move_element(
+    ctx: &mut Ctx<'_>,
+    source: &[u8],
+    target: &[u8],
+    from: End,
+    to: End,
+) -> Moved {
     let source_hash = ctx.prepare(source);
     let target_hash = ctx.prepare(target);
     match holds_list(ctx, source_hash, source) {
-        None => return ctx.reply.null(),
-        Some(false) => return ctx.reply.error(super::WRONG_TYPE),
+        None => return Moved::NoSource,
+        Some(false) => return Moved::WrongType,
         Some(true) => {}
     }
     if holds_list(ctx, target_hash, target) == Some(false) {
-        return ctx.reply.error(super::WRONG_TYPE);
+        return Moved::WrongType;
     }
     if source == target {
-        return rotate(ctx, source_hash, source, from, to);
+        rotate(ctx, source_hash, source, from, to);
+        return Moved::Yes;
     }
-    let mut moved = None;
+    let mut moved = Vec::new();
     let popped = ctx.change_list(source_hash, source, |list, packing| {
-        list.pop(from, 1, packing, |value| moved = Some(value.to_value()));
+        list.pop(from, 1, packing, |value| moved = value.to_cow().into_owned());
     });
-    let (Some(moved), Changed::There { emptied, .. }) = (moved, popped) else { return };
-    let moved = match moved {
-        Value::Int(number) => itoa::Buffer::new().format(number).as_bytes().to_vec(),
-        Value::Bytes(bytes) => bytes,
-        Value::Collection(_) => unreachable!("elements are strings"),
-    };
+    let emptied = matches!(popped, Changed::There { emptied: true, .. });
     ctx.make_list(target_hash, target, |list, packing| {
         list.push(to, std::iter::once(&*moved), packing);
     });
     changed(ctx, push_event(to), target, false);
     changed(ctx, pop_event(from), source, emptied);
-    ctx.log_verbatim();
     ctx.reply.bulk(&moved);
+    Moved::Yes
 }
 
 /// Whether a prepared key holds a list; `None` if there is no such key.
@@ -102,17 +123,18 @@ fn rotate(ctx: &mut Ctx<'_>, hash: u64, key: &[u8], from: End, to: End) {
     ctx.reply.take_back(reply);
     changed(ctx, push_event(to), key, false);
     changed(ctx, pop_event(from), key, false);
-    ctx.log_verbatim();
 }
 
 /// What `LMPOP` pops.
-struct Pops {
-    keys: usize,
+pub(super) struct Pops {
+    /// Number of keys.
+    pub keys: usize,
     end: End,
     count: usize,
 }
 
-fn parse_pops(args: &Args<'_>) -> Result<Pops, &'static str> {
+/// Reads the arguments of `LMPOP`.
+pub(super) fn parse_pops(args: &Args<'_>) -> Result<Pops, &'static str> {
     let positive = |text: &[u8]| {
         parse_i64(text).and_then(|n| usize::try_from(n).ok()).filter(|&number| number > 0)
     };
@@ -131,10 +153,19 @@ fn parse_pops(args: &Args<'_>) -> Result<Pops, &'static str> {
 
 /// `LMPOP numkeys key [key ...] LEFT | RIGHT [COUNT count]`
 pub(crate) fn lmpop(ctx: &mut Ctx<'_>, args: &Args<'_>) {
-    let Pops { keys, end, count } = match parse_pops(args) {
-        Ok(pops) => pops,
-        Err(text) => return ctx.reply.error(text),
-    };
+    match parse_pops(args) {
+        Ok(pops) => {
+            if !pop_first(ctx, args, &pops) {
+                ctx.reply.null_array();
+            }
+        }
+        Err(text) => ctx.reply.error(text),
+    }
+}
+
+/// Pops from the first key of `LMPOP`'s arguments that there is; whether it answered.
+pub(super) fn pop_first(ctx: &mut Ctx<'_>, args: &Args<'_>, pops: &Pops) -> bool {
+    let &Pops { keys, end, count } = pops;
     for key in args.from(2).iter().take(keys) {
         let hash = ctx.prepare(key);
         let mut reply = ctx.reply.lend();
@@ -146,18 +177,18 @@ pub(crate) fn lmpop(ctx: &mut Ctx<'_>, args: &Args<'_>) {
         ctx.reply.take_back(reply);
         match popped {
             Changed::Missing => {}
-            Changed::WrongType => return,
+            Changed::WrongType => return true,
             Changed::There { result, emptied } => {
                 changed(ctx, pop_event(end), key, emptied);
                 let name = pop_event(end).to_ascii_uppercase();
                 let mut digits = itoa::Buffer::new();
                 ctx.log(&[name.as_bytes(), key, digits.format(result).as_bytes()]);
                 ctx.effects.set_changes(result as u64);
-                return;
+                return true;
             }
         }
     }
-    ctx.reply.null_array();
+    false
 }
 
 /// What `LPOS` looks for.

@@ -16,6 +16,7 @@ pub(super) mod introspection;
 pub(super) mod keys;
 pub(super) mod lcs;
 pub(super) mod list;
+pub(super) mod list_blocking;
 pub(super) mod list_move;
 pub(super) mod scan;
 pub(super) mod set;

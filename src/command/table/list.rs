@@ -1,7 +1,7 @@
 //! Rows of the list commands.
 
-use crate::command::families::{list, list_move};
-use crate::command::spec::ArgumentKind::{Integer, String};
+use crate::command::families::{list, list_blocking, list_move};
+use crate::command::spec::ArgumentKind::{Double, Integer, String};
 use crate::command::spec::{
     Argument, BeginSearch, Categories, FindKeys, Flags, Group, Handler, KeyFlags, KeySpec, Run,
     Spec,
@@ -31,6 +31,82 @@ const EACH_POPPED: &str = "O(N) where N is the number of elements returned";
 
 /// The rows, by name.
 pub(super) static ROWS: &[Spec] = &[
+    row(
+        "blmove",
+        6,
+        list_blocking::blmove,
+        "Moves an element from an end of a list to an end of a list; waits for one.",
+    )
+    .flags(&[Flags::WRITE, Flags::DENYOOM, Flags::NOSCRIPT, Flags::BLOCKING])
+    .keys(MOVED)
+    .since("6.2.0")
+    .arguments(&[
+        Argument::key("source", 0),
+        Argument::key("destination", 1),
+        Argument::one_of("wherefrom", LEFT_OR_RIGHT),
+        Argument::one_of("whereto", LEFT_OR_RIGHT),
+        Argument::new(Double, "timeout"),
+    ]),
+    row(
+        "blmpop",
+        -5,
+        list_blocking::blmpop,
+        "Pops elements from the first list that has some; waits for one.",
+    )
+    .flags(&[Flags::WRITE, Flags::BLOCKING])
+    .keys(&[KeySpec {
+        flags: KeyFlags::of(&[KeyFlags::RW, KeyFlags::ACCESS, KeyFlags::DELETE]),
+        begin: BeginSearch::Index(2),
+        find: FindKeys::KeyNum { count_at: 0, first: 1, step: 1 },
+    }])
+    .since("7.0.0")
+    .complexity(
+        "O(N+M) where N is the number of provided keys and M is the number of elements returned.",
+    )
+    .arguments(&[
+        Argument::new(Double, "timeout"),
+        Argument::new(Integer, "numkeys"),
+        Argument::key("key", 0).multiple(),
+        Argument::one_of("where", LEFT_OR_RIGHT),
+        Argument::new(Integer, "count").token("COUNT").optional(),
+    ]),
+    row(
+        "blpop",
+        -3,
+        list_blocking::blpop,
+        "Pops the first element of the first list that has one; waits for one.",
+    )
+    .flags(&[Flags::WRITE, Flags::NOSCRIPT, Flags::BLOCKING])
+    .keys(&[KeySpec::range(1, -2, 1, &[KeyFlags::RW, KeyFlags::ACCESS, KeyFlags::DELETE])])
+    .since("2.0.0")
+    .complexity("O(N) where N is the number of provided keys.")
+    .arguments(&[Argument::key("key", 0).multiple(), Argument::new(Double, "timeout")]),
+    row(
+        "brpop",
+        -3,
+        list_blocking::brpop,
+        "Pops the last element of the first list that has one; waits for one.",
+    )
+    .flags(&[Flags::WRITE, Flags::NOSCRIPT, Flags::BLOCKING])
+    .keys(&[KeySpec::range(1, -2, 1, &[KeyFlags::RW, KeyFlags::ACCESS, KeyFlags::DELETE])])
+    .since("2.0.0")
+    .complexity("O(N) where N is the number of provided keys.")
+    .arguments(&[Argument::key("key", 0).multiple(), Argument::new(Double, "timeout")]),
+    row(
+        "brpoplpush",
+        4,
+        list_blocking::brpoplpush,
+        "Moves the last element of a list to the front of another; waits for one.",
+    )
+    .flags(&[Flags::WRITE, Flags::DENYOOM, Flags::NOSCRIPT, Flags::BLOCKING])
+    .keys(MOVED)
+    .since("2.2.0")
+    .deprecated("6.2.0", "`BLMOVE` with the `RIGHT` and `LEFT` arguments")
+    .arguments(&[
+        Argument::key("source", 0),
+        Argument::key("destination", 1),
+        Argument::new(Double, "timeout"),
+    ]),
     row("lindex", 3, list::lindex, "Tells the element at a place of a list.")
         .flags(&[Flags::READONLY])
         .keys(READ)
