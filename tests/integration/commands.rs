@@ -553,7 +553,6 @@ fn the_table_is_told() {
                 r"*1\r\n*2\r\n$1\r\na\r\n*2\r\n+OW\r\n+update\r\n",
                 &[],
             ),
-            ("PING", r"+PONG\r\n", &[]),
             ("ECHO x", r"$1\r\nx\r\n", &[]),
         ],
     );

@@ -97,7 +97,12 @@ pub(crate) fn restore(ctx: &mut Ctx<'_>, args: &Args<'_>) {
         }
         return ctx.reply.ok();
     }
+    let replaces = ctx.exists(hash, key);
     ctx.set(hash, key, value, expire_ms);
+    if replaces {
+        // What was there counts as deleted before.
+        ctx.notify(NotifyClasses::NEW, "new", key);
+    }
     set_age(ctx, hash, key, options);
     match expire_ms {
         Some(expire_ms) if !options.absolute => log_absolute(ctx, args, expire_ms),

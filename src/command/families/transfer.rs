@@ -46,7 +46,7 @@ fn put(ctx: &mut Ctx<'_>, db: usize, hash: u64, key: &[u8], content: Content) {
         ctx.events.ready(db, key);
     }
     let database = ctx.keyspace.db_mut(db);
-    let replaced = database.insert(hash, key, content.value, content.expire_ms);
+    database.insert(hash, key, content.value, content.expire_ms);
     if let Some(mut entry) = database.get_mut(hash, key) {
         entry.set_access(content.access);
         if content.is_raw && entry.encoding() != "raw" {
@@ -54,9 +54,8 @@ fn put(ctx: &mut Ctx<'_>, db: usize, hash: u64, key: &[u8], content: Content) {
         }
     }
     ctx.events.modified(db, key);
-    if !replaced {
-        ctx.events.notify(NotifyClasses::NEW, "new", db, key);
-    }
+    // What was there counts as deleted before.
+    ctx.events.notify(NotifyClasses::NEW, "new", db, key);
 }
 
 /// `RENAME key newkey`
