@@ -120,7 +120,7 @@ pub(super) fn count(bytes: &[u8]) -> Result<u64, Unfit> {
 /// The count of registers that stand in a byte each.
 pub(super) fn count_of(ranks: &[u8]) -> u64 {
     let mut histogram = estimate::Histogram::default();
-    let (groups, _) = ranks.as_chunks();
+    let (groups, _) = ranks.as_chunks::<{ dense::GROUP }>();
     groups.iter().for_each(|ranks| histogram.add_each(*ranks));
     histogram.estimate()
 }
@@ -134,7 +134,7 @@ pub(super) fn raise(ranks: &mut [u8], bytes: &[u8]) -> Result<(), Unfit> {
     let registers = &bytes[HEADER_LEN..];
     match encoding {
         Encoding::Dense => {
-            let (groups, _) = ranks.as_chunks_mut();
+            let (groups, _) = ranks.as_chunks_mut::<{ dense::GROUP }>();
             for (group, ranks) in groups.iter_mut().zip(dense::groups(registers)) {
                 group.iter_mut().zip(ranks).for_each(|(to, rank)| *to = rank.max(*to));
             }
