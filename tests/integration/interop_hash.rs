@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use crate::hash_script::{KEYS, limits, random_command};
 use crate::support::client::encode;
+use crate::support::wire::{differences, parse};
 use crate::support::{Client, Server, Value, wait_until};
 
 /// Where random commands leave the two servers, compared as a whole.
@@ -190,6 +191,18 @@ fn rewrite(client: &mut Client) {
         client.info("aof_rewrite_in_progress") == "0" && client.info("aof_rewrite_scheduled") == "0"
     });
     assert_eq!(client.info("aof_last_bgrewrite_status"), "ok");
+}
+
+#[test]
+fn conversations_about_hashes_are_as_in_redis() {
+    let pair = Pair::start();
+    let scenarios = parse(include_str!("wire/hashes.txt"));
+    let found: Vec<String> = [2, 3]
+        .into_iter()
+        .flat_map(|protocol| scenarios.iter().map(move |scenario| (protocol, scenario)))
+        .flat_map(|(protocol, scenario)| differences(scenario, protocol, &pair.vellum, &pair.redis))
+        .collect();
+    assert!(found.is_empty(), "{} differences:\n{}", found.len(), found.join("\n"));
 }
 
 #[test]
