@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use crate::hash_script::{KEYS, limits, random_command};
 use crate::support::Client;
 use crate::support::pair::{Pair, compare, digest, exchange, parts, raw, rewrite, sorted};
+use crate::support::wire::{differences, parse};
 
 /// Where random commands leave the two servers, compared as a whole.
 const COMMANDS_PER_CHECK: usize = 100;
@@ -95,6 +96,18 @@ fn hashes_are_as_in_redis_on_the_wire_in_payloads_and_on_disk() {
     compare_all(&mut ours, &mut theirs);
     drop([ours, theirs]);
     pair.change_places();
+}
+
+#[test]
+fn conversations_about_hashes_are_as_in_redis() {
+    let pair = start();
+    let scenarios = parse(include_str!("wire/hashes.txt"));
+    let found: Vec<String> = [2, 3]
+        .into_iter()
+        .flat_map(|protocol| scenarios.iter().map(move |scenario| (protocol, scenario)))
+        .flat_map(|(protocol, scenario)| differences(scenario, protocol, &pair.vellum, &pair.redis))
+        .collect();
+    assert!(found.is_empty(), "{} differences:\n{}", found.len(), found.join("\n"));
 }
 
 #[test]

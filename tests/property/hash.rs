@@ -1,14 +1,17 @@
 //! Hashes against a plain map in both forms, their encodings in files, and what their commands log.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
 use proptest::prelude::*;
 use vellum::base::alloc::{peak_bytes, reset_peak, used_bytes};
 use vellum::keyspace::types::{Collection, CollectionRef, Hash, HashRef, PackedLimits, Packing};
-use vellum::keyspace::{Content, KeyHasher, NewValue, ValueRef};
+use vellum::keyspace::{Content, KeyHasher, Keyspace, NewValue, ValueRef};
 use vellum::rdb::crc64::crc64;
+use vellum::rdb::digest::Digest;
 use vellum::rdb::dump::{push_payload, read_payload};
 use vellum::rdb::lzf::Compressor;
+use vellum::rdb::{Progress, SnapshotFile, fill};
 
 use crate::command_runner::Runner;
 use crate::hash_script::{KEYS, limits, random_command};
@@ -17,6 +20,10 @@ use crate::hash_script::{KEYS, limits, random_command};
 const TYPES: &[u8] = &[4, 9, 13, 16, 22];
 /// Far more than any payload here takes, and far less than the lengths that can be stated in them.
 const MEMORY_MAX: usize = 16 << 20;
+
+/// A file of Redis and what DEBUG DIGEST said of it.
+const REDIS_FILE: &[u8] = include_bytes!("../fixtures/rdb/redis-7.0-hashes.rdb");
+const REDIS_DIGEST: &str = "1cf8a1a81f67155f9be3b11cacccd4c49ae0b435";
 
 type Model = BTreeMap<Vec<u8>, Vec<u8>>;
 
@@ -334,6 +341,22 @@ fn a_count_that_is_not_there_takes_no_memory() {
         accepted_is_whole(&sealed(4, &encoding.concat()), &packing(8, 16));
         assert!(hash_of(&sealed(4, &encoding.concat()), &packing(8, 16)).is_none());
     }
+}
+
+#[test]
+fn hashes_of_redis_have_the_digest_redis_gave_them() {
+    let mut keyspace = Keyspace::new(16, 7);
+    keyspace.set_packed_limits(limits());
+    let file = SnapshotFile::open(REDIS_FILE).unwrap();
+    let go_on = || ControlFlow::Continue(());
+    fill(&mut keyspace, &file, 1, None, &Progress::new(), go_on).unwrap();
+    assert_eq!(Digest::of_keyspace(&keyspace).to_string(), REDIS_DIGEST);
+    let encodings = [&b"small"[..], b"large", b"once", b"expiring"].map(|key| {
+        let entry = keyspace.db(0).get(keyspace.hash(key), key);
+        entry.map(vellum::keyspace::Entry::encoding)
+    });
+    // `large` comes field by field and so does `once`, which is short enough to be packed.
+    assert_eq!(encodings, ["listpack", "hashtable", "listpack", "listpack"].map(Some));
 }
 
 #[test]

@@ -96,7 +96,8 @@ fn bytes_of(value: NewValue<'_>) -> Vec<u8> {
         NewValue::Int(number) => number.to_string().into_bytes(),
         NewValue::Copied(bytes) => bytes.to_vec(),
         NewValue::Moved(bytes) => bytes,
-        NewValue::Collection(_) => panic!("there are strings only"),
+        // Written are strings only; hostile bytes may be anything.
+        NewValue::Collection(collection) => collection.as_ref().type_name().into(),
         NewValue::Shared(bytes) => bytes.into_vec(),
     }
 }
