@@ -66,7 +66,7 @@ fn idle_times_and_frequencies_are_read() -> Result<(), RdbError> {
 #[test]
 fn a_list_of_redis_is_loaded() -> Result<(), RdbError> {
     let (keyspace, contents) = load(LIST, 2)?;
-    assert_eq!(contents.entries, 1);
+    assert_eq!(contents.entries, 2);
     let entry = keyspace.db(0).get(keyspace.hash(b"mylist"), b"mylist");
     assert_eq!(entry.map(|entry| entry.type_name()), Some("list"));
     Ok(())
