@@ -5,7 +5,7 @@ use super::{HEADER_LEN, REGISTERS};
 const REGISTER_BITS: usize = 6;
 const REGISTER_MASK: u8 = (1 << REGISTER_BITS) - 1;
 /// Registers that fill whole bytes together.
-const GROUP: usize = 4;
+pub(super) const GROUP: usize = 4;
 const GROUP_LEN: usize = GROUP * REGISTER_BITS / 8;
 /// Length of all registers, in bytes.
 pub(super) const REGISTERS_LEN: usize = REGISTERS / GROUP * GROUP_LEN;
@@ -55,15 +55,12 @@ pub(in crate::command) fn patch(bytes: &[u8], index: usize, rank: u8) -> (usize,
     (HEADER_LEN + at, changed, changed.len().min(REGISTERS_LEN - at))
 }
 
-/// Hands the registers to `f` in order.
-pub(super) fn for_each(registers: &[u8], mut f: impl FnMut(u8)) {
+/// The registers in order, in groups.
+pub(super) fn groups(registers: &[u8]) -> impl Iterator<Item = [u8; GROUP]> {
     let (groups, _) = registers.as_chunks::<GROUP_LEN>();
-    for &[a, b, c] in groups {
-        f(a & REGISTER_MASK);
-        f((a >> 6 | b << 2) & REGISTER_MASK);
-        f((b >> 4 | c << 4) & REGISTER_MASK);
-        f(c >> 2);
-    }
+    groups.iter().map(|&[a, b, c]| {
+        [a, a >> 6 | b << 2, b >> 4 | c << 4, c >> 2].map(|register| register & REGISTER_MASK)
+    })
 }
 
 #[cfg(test)]
@@ -80,9 +77,7 @@ mod tests {
             assert_eq!(raise(&mut registers, index, rank), model[index] < rank);
             model[index] = model[index].max(rank);
         }
-        let mut all = Vec::new();
-        for_each(&registers, |rank| all.push(rank));
-        assert_eq!(all, model);
+        assert!(groups(&registers).flatten().eq(model.iter().copied()));
         assert!((0..REGISTERS).all(|index| get(&registers, index) == model[index]));
     }
 }

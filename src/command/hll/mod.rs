@@ -109,7 +109,7 @@ pub(super) fn count(bytes: &[u8]) -> Result<u64, Unfit> {
     let registers = &bytes[HEADER_LEN..];
     let mut histogram = estimate::Histogram::default();
     match encoding {
-        Encoding::Dense => dense::for_each(registers, |rank| histogram.add(rank, 1)),
+        Encoding::Dense => dense::groups(registers).for_each(|ranks| histogram.add_each(ranks)),
         Encoding::Sparse => sparse::for_each_run(registers, |_, run| {
             histogram.add(run.rank, run.len);
         })?,
@@ -120,7 +120,8 @@ pub(super) fn count(bytes: &[u8]) -> Result<u64, Unfit> {
 /// The count of registers that stand in a byte each.
 pub(super) fn count_of(ranks: &[u8]) -> u64 {
     let mut histogram = estimate::Histogram::default();
-    ranks.iter().for_each(|&rank| histogram.add(rank, 1));
+    let (groups, _) = ranks.as_chunks::<{ dense::GROUP }>();
+    groups.iter().for_each(|ranks| histogram.add_each(*ranks));
     histogram.estimate()
 }
 
@@ -133,12 +134,10 @@ pub(super) fn raise(ranks: &mut [u8], bytes: &[u8]) -> Result<(), Unfit> {
     let registers = &bytes[HEADER_LEN..];
     match encoding {
         Encoding::Dense => {
-            let mut ranks = ranks.iter_mut();
-            dense::for_each(registers, |rank| {
-                if let Some(to) = ranks.next() {
-                    *to = rank.max(*to);
-                }
-            });
+            let (groups, _) = ranks.as_chunks_mut::<{ dense::GROUP }>();
+            for (group, ranks) in groups.iter_mut().zip(dense::groups(registers)) {
+                group.iter_mut().zip(ranks).for_each(|(to, rank)| *to = rank.max(*to));
+            }
             Ok(())
         }
         Encoding::Sparse => sparse::for_each_run(registers, |first, run| {

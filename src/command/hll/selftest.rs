@@ -27,8 +27,7 @@ fn registers_keep_apart(rng: &mut fastrand::Rng) -> Result<(), String> {
         for (index, &rank) in expected.iter().enumerate() {
             dense::raise(&mut registers, index, rank);
         }
-        let mut found = Vec::with_capacity(REGISTERS);
-        dense::for_each(&registers, |rank| found.push(rank));
+        let found: Vec<u8> = dense::groups(&registers).flatten().collect();
         if let Some(index) = (0..REGISTERS).find(|&index| found[index] != expected[index]) {
             let (is, should_be) = (found[index], expected[index]);
             return Err(format!("Register {index} is {is} and should be {should_be}"));

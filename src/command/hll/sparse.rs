@@ -126,7 +126,7 @@ pub(super) enum Raised {
 /// one; any place where a run begins.
 ///
 /// # Errors
-/// There is no run of this register.
+/// There is no run of this register, or not all of it.
 pub(super) fn raise(
     bytes: &mut Vec<u8>,
     (index, rank): (usize, u8),
@@ -143,6 +143,10 @@ pub(super) fn raise(
     if run.rank >= rank {
         return Ok(Raised::Unchanged);
     }
+    // Redis goes by whatever stands in memory behind the string.
+    if place.at + run.code_len > bytes.len() {
+        return Err(Unfit::Corrupted);
+    }
     let mut len = bytes.len();
     if run.len == 1 && run.code_len == 1 {
         bytes[place.at] = ranked(rank, 1);
@@ -152,10 +156,7 @@ pub(super) fn raise(
         if code.len() > run.code_len && len > len_max {
             return Ok(Raised::TooLong);
         }
-        let end = (place.at + run.code_len).min(bytes.len());
-        bytes.splice(place.at..end, code);
-        // A run that lacked its second byte grows by less than it should, as in Redis.
-        bytes.truncate(len);
+        bytes.splice(place.at..place.at + run.code_len, code);
     }
     join(bytes, near.at);
     Ok(Raised::Changed { len })
