@@ -7,6 +7,7 @@ mod hash;
 mod list;
 mod set;
 mod stream;
+mod ziplist;
 mod zset;
 
 use super::codec::push_string;
