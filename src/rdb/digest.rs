@@ -3,7 +3,9 @@
 //! ```text
 //! fold(d, bytes) = d xor SHA1(bytes)          order does not matter
 //! mix(d, bytes)  = SHA1(fold(d, bytes))       order matters
-//! value:    mix(d, type as 4 bytes, big-endian), mix(d, string), and if it expires fold(d, "!!expire!!")
+//! value:    mix(d, type as 4 bytes, big-endian), then, and if it expires fold(d, "!!expire!!"):
+//!   string  mix(d, string)
+//!   zset    for each member d' = 0, mix(d', member), mix(d', score as text), fold(d, d')
 //! key:      mix(0, key), then its value
 //! dataset:  d = 0; for each database with keys: mix(d, its number as 4 bytes, big-endian), then
 //!           fold(d, digest) for each key
@@ -12,12 +14,15 @@
 
 use sha1::{Digest as _, Sha1};
 
+use crate::base::double::Text;
+use crate::keyspace::types::{CollectionRef, ZsetRef};
 use crate::keyspace::{Content, Entry, Keyspace};
 
 /// Length of a digest, in bytes; clients see it as hexadecimal digits.
 pub const DIGEST_LEN: usize = 20;
 
 const STRING: u32 = 0;
+const ZSET: u32 = 3;
 const EXPIRES: &[u8] = b"!!expire!!";
 
 /// A digest; all zeros is that of nothing.
@@ -42,10 +47,21 @@ impl Digest {
                 self.mix(&STRING.to_be_bytes());
                 string.with_bytes(|bytes| self.mix(bytes));
             }
+            Content::Collection(CollectionRef::Zset(zset)) => self.mix_zset(zset),
             Content::Collection(_) => {}
         }
         if entry.expire_ms().is_some() {
             self.fold(EXPIRES);
+        }
+    }
+
+    fn mix_zset(&mut self, zset: ZsetRef<'_>) {
+        self.mix(&ZSET.to_be_bytes());
+        for (member, score) in zset.iter() {
+            let mut of_member = Self::default();
+            member.with_bytes(|member| of_member.mix(member));
+            of_member.mix(Text::of(score).as_bytes());
+            self.fold(&of_member.0);
         }
     }
 
