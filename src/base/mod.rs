@@ -3,6 +3,7 @@
 
 pub mod alloc;
 pub mod clock;
+pub mod double;
 pub mod extended;
 pub mod glob;
 pub mod limits;

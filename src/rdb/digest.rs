@@ -5,6 +5,8 @@
 //! mix(d, bytes)  = SHA1(fold(d, bytes))       order matters
 //! value:    mix(d, type as 4 bytes, big-endian), then, and if it expires fold(d, "!!expire!!"):
 //!   string  mix(d, string)
+//!   list    mix(d, element) for each element in order
+//!   zset    for each member d' = 0, mix(d', member), mix(d', score as text), fold(d, d')
 //!   hash    for each field d' = 0, mix(d', its name), mix(d', its value), fold(d, d')
 //! key:      mix(0, key), then its value
 //! dataset:  d = 0; for each database with keys: mix(d, its number as 4 bytes, big-endian), then
@@ -14,13 +16,16 @@
 
 use sha1::{Digest as _, Sha1};
 
-use crate::keyspace::types::{CollectionRef, HashRef};
+use crate::base::double::Text;
+use crate::keyspace::types::{CollectionRef, HashRef, ListRef, ZsetRef};
 use crate::keyspace::{Content, Entry, Keyspace};
 
 /// Length of a digest, in bytes; clients see it as hexadecimal digits.
 pub const DIGEST_LEN: usize = 20;
 
 const STRING: u32 = 0;
+const LIST: u32 = 1;
+const ZSET: u32 = 3;
 const HASH: u32 = 4;
 const EXPIRES: &[u8] = b"!!expire!!";
 
@@ -46,11 +51,20 @@ impl Digest {
                 self.mix(&STRING.to_be_bytes());
                 string.with_bytes(|bytes| self.mix(bytes));
             }
+            Content::Collection(CollectionRef::List(list)) => self.mix_list(list),
             Content::Collection(CollectionRef::Hash(hash)) => self.mix_hash(hash),
+            Content::Collection(CollectionRef::Zset(zset)) => self.mix_zset(zset),
             Content::Collection(_) => {}
         }
         if entry.expire_ms().is_some() {
             self.fold(EXPIRES);
+        }
+    }
+
+    fn mix_list(&mut self, list: ListRef<'_>) {
+        self.mix(&LIST.to_be_bytes());
+        for element in list.iter() {
+            element.with_bytes(|element| self.mix(element));
         }
     }
 
@@ -61,6 +75,16 @@ impl Digest {
             name.with_bytes(|name| of_field.mix(name));
             value.with_bytes(|value| of_field.mix(value));
             self.fold(&of_field.0);
+        }
+    }
+
+    fn mix_zset(&mut self, zset: ZsetRef<'_>) {
+        self.mix(&ZSET.to_be_bytes());
+        for (member, score) in zset.iter() {
+            let mut of_member = Self::default();
+            member.with_bytes(|member| of_member.mix(member));
+            of_member.mix(Text::of(score).as_bytes());
+            self.fold(&of_member.0);
         }
     }
 

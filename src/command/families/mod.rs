@@ -22,6 +22,10 @@ pub(super) mod scan;
 pub(super) mod set;
 pub(super) mod strings;
 pub(super) mod transfer;
+pub(super) mod zset;
+pub(super) mod zset_combine;
+pub(super) mod zset_pop;
+pub(super) mod zset_range;
 
 use super::ctx::Ctx;
 use crate::base::number::parse_i64;

@@ -13,6 +13,7 @@ mod replication;
 mod server;
 mod strings;
 mod transactions;
+mod zset;
 
 use super::spec::Spec;
 use crate::resp::Args;
@@ -32,6 +33,7 @@ const FAMILIES: &[&[Spec]] = &[
     replication::ROWS,
     transactions::ROWS,
     pubsub::ROWS,
+    zset::ROWS,
 ];
 
 /// Places in the index; a power of two several times the number of commands, so that a name is

@@ -23,7 +23,7 @@ pub use list::{End, List, ListRef, Piece, PieceLimit};
 pub use listpack::{Elements, Listpack, ListpackRef, Position, element_len};
 pub use set::{Set, SetRef};
 pub use stream::Stream;
-pub use zset::{Zset, ZsetRef};
+pub use zset::{LexEdge, LexRange, ScoreRange, Zset, ZsetRef};
 
 use super::hash::KeyHasher;
 
