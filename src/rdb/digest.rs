@@ -12,12 +12,14 @@
 
 use sha1::{Digest as _, Sha1};
 
+use crate::keyspace::types::{CollectionRef, Stream};
 use crate::keyspace::{Content, Entry, Keyspace};
 
 /// Length of a digest, in bytes; clients see it as hexadecimal digits.
 pub const DIGEST_LEN: usize = 20;
 
 const STRING: u32 = 0;
+const STREAM: u32 = 6;
 const EXPIRES: &[u8] = b"!!expire!!";
 
 /// A digest; all zeros is that of nothing.
@@ -42,10 +44,23 @@ impl Digest {
                 self.mix(&STRING.to_be_bytes());
                 string.with_bytes(|bytes| self.mix(bytes));
             }
+            Content::Collection(CollectionRef::Stream(stream)) => self.mix_stream(stream),
             Content::Collection(_) => {}
         }
         if entry.expire_ms().is_some() {
             self.fold(EXPIRES);
+        }
+    }
+
+    /// The entries in order, `ms.seq` and the fields of each; groups do not count.
+    fn mix_stream(&mut self, stream: &Stream) {
+        self.mix(&STREAM.to_be_bytes());
+        for entry in stream.nodes().flat_map(|node| node.entries()) {
+            self.mix(format!("{}.{}", entry.id.ms, entry.id.seq).as_bytes());
+            for (name, value) in entry.fields {
+                name.with_bytes(|bytes| self.mix(bytes));
+                value.with_bytes(|bytes| self.mix(bytes));
+            }
         }
     }
 

@@ -15,6 +15,9 @@ pub(super) mod keys;
 pub(super) mod lcs;
 pub(super) mod scan;
 pub(super) mod set;
+pub(super) mod stream;
+pub(super) mod stream_read;
+pub(super) mod stream_trim;
 pub(super) mod strings;
 pub(super) mod transfer;
 

@@ -9,6 +9,7 @@ mod keys;
 mod pubsub;
 mod replication;
 mod server;
+mod stream;
 mod strings;
 mod transactions;
 
@@ -20,6 +21,7 @@ const FAMILIES: &[&[Spec]] = &[
     strings::ROWS,
     bitmap::ROWS,
     hyperloglog::ROWS,
+    stream::ROWS,
     keys::ROWS,
     expiry::ROWS,
     connection::ROWS,

@@ -22,7 +22,10 @@ pub use hash::{Hash, HashRef};
 pub use list::{List, ListRef};
 pub use listpack::{Elements, Listpack, ListpackRef, Position, element_len};
 pub use set::{Set, SetRef};
-pub use stream::Stream;
+pub use stream::{
+    Consumer, Entry as StreamEntry, Fields, GivenId, Group, IdMap, Keep, NODE_BYTES_MAX,
+    Node as StreamNode, Pending, Stream, StreamId,
+};
 pub use zset::{Zset, ZsetRef};
 
 use super::hash::KeyHasher;
