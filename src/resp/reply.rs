@@ -159,6 +159,18 @@ impl Reply {
         }
     }
 
+    /// Hands the buffer out to be written to elsewhere, until [`take_back`](Self::take_back).
+    pub fn lend(&mut self) -> Self {
+        std::mem::replace(self, Self::new(self.protocol))
+    }
+
+    /// Takes a lent buffer back; what was written here meanwhile, errors at most, comes behind it.
+    pub fn take_back(&mut self, lent: Self) {
+        let meanwhile = std::mem::replace(self, lent);
+        self.raw(&meanwhile.buffer);
+        self.errors += meanwhile.errors;
+    }
+
     /// Forgets all replies.
     pub fn clear(&mut self) {
         self.buffer.clear();

@@ -10,6 +10,7 @@ mod pubsub;
 mod replication;
 mod server;
 mod stream;
+mod stream_group;
 mod strings;
 mod transactions;
 
@@ -22,6 +23,7 @@ const FAMILIES: &[&[Spec]] = &[
     bitmap::ROWS,
     hyperloglog::ROWS,
     stream::ROWS,
+    stream_group::ROWS,
     keys::ROWS,
     expiry::ROWS,
     connection::ROWS,
