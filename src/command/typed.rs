@@ -198,4 +198,26 @@ impl Ctx<'_> {
             }
         }
     }
+
+    /// Lends the stream of a prepared key to `f` to be changed, a new one if there is none, which is kept
+    /// even if it stays empty; `None` for a wrong type.
+    pub fn make_stream<R>(
+        &mut self,
+        hash: u64,
+        key: &[u8],
+        f: impl FnOnce(&mut Stream, &Packing) -> R,
+    ) -> Option<R> {
+        if self.exists(hash, key) {
+            return match self.change_stream(hash, key, f) {
+                Changed::There { result, .. } => Some(result),
+                Changed::Missing | Changed::WrongType => None,
+            };
+        }
+        let mut stream = Box::new(Stream::new());
+        let result = f(&mut stream, self.keyspace.packing());
+        let db = self.db;
+        self.keyspace.db_mut(db).insert(hash, key, Collection::Stream(stream), None);
+        self.notify(NotifyClasses::NEW, "new", key);
+        Some(result)
+    }
 }

@@ -17,7 +17,7 @@
 use sha1::{Digest as _, Sha1};
 
 use crate::base::double::Text;
-use crate::keyspace::types::{CollectionRef, HashRef, ListRef, ZsetRef};
+use crate::keyspace::types::{CollectionRef, HashRef, ListRef, Stream, ZsetRef};
 use crate::keyspace::{Content, Entry, Keyspace};
 
 /// Length of a digest, in bytes; clients see it as hexadecimal digits.
@@ -27,6 +27,7 @@ const STRING: u32 = 0;
 const LIST: u32 = 1;
 const ZSET: u32 = 3;
 const HASH: u32 = 4;
+const STREAM: u32 = 6;
 const EXPIRES: &[u8] = b"!!expire!!";
 
 /// A digest; all zeros is that of nothing.
@@ -54,6 +55,7 @@ impl Digest {
             Content::Collection(CollectionRef::List(list)) => self.mix_list(list),
             Content::Collection(CollectionRef::Hash(hash)) => self.mix_hash(hash),
             Content::Collection(CollectionRef::Zset(zset)) => self.mix_zset(zset),
+            Content::Collection(CollectionRef::Stream(stream)) => self.mix_stream(stream),
             Content::Collection(_) => {}
         }
         if entry.expire_ms().is_some() {
@@ -85,6 +87,18 @@ impl Digest {
             member.with_bytes(|member| of_member.mix(member));
             of_member.mix(Text::of(score).as_bytes());
             self.fold(&of_member.0);
+        }
+    }
+
+    /// The entries in order, `ms.seq` and the fields of each; groups do not count.
+    fn mix_stream(&mut self, stream: &Stream) {
+        self.mix(&STREAM.to_be_bytes());
+        for entry in stream.nodes().flat_map(|node| node.entries()) {
+            self.mix(format!("{}.{}", entry.id.ms, entry.id.seq).as_bytes());
+            for (name, value) in entry.fields {
+                name.with_bytes(|bytes| self.mix(bytes));
+                value.with_bytes(|bytes| self.mix(bytes));
+            }
         }
     }
 

@@ -54,6 +54,8 @@ mod interop_replication;
 #[cfg(feature = "interop")]
 mod interop_sentinel;
 #[cfg(feature = "interop")]
+mod interop_stream;
+#[cfg(feature = "interop")]
 mod interop_tools;
 #[cfg(feature = "interop")]
 mod interop_wire;
@@ -73,6 +75,9 @@ mod replication_roles;
 mod server;
 mod sleeping_log;
 mod snapshot_under_load;
+#[cfg(feature = "interop")]
+#[path = "../support/stream_script.rs"]
+mod stream_script;
 #[path = "../support/mod.rs"]
 #[expect(dead_code, reason = "the benches name programs by their paths")]
 mod support;

@@ -11,6 +11,8 @@ mod list;
 mod pubsub;
 mod replication;
 mod server;
+mod stream;
+mod stream_group;
 mod strings;
 mod transactions;
 mod zset;
@@ -23,6 +25,8 @@ const FAMILIES: &[&[Spec]] = &[
     strings::ROWS,
     bitmap::ROWS,
     hyperloglog::ROWS,
+    stream::ROWS,
+    stream_group::ROWS,
     keys::ROWS,
     list::ROWS,
     expiry::ROWS,

@@ -22,7 +22,10 @@ pub use hash::{Field, Hash, HashRef};
 pub use list::{End, List, ListRef, Piece, PieceLimit};
 pub use listpack::{Elements, Listpack, ListpackRef, Position, element_len};
 pub use set::{Set, SetRef};
-pub use stream::Stream;
+pub use stream::{
+    Consumer, Entry as StreamEntry, Fields, GivenId, Group, IdMap, Keep, NODE_BYTES_MAX,
+    Node as StreamNode, Pending, Stream, StreamId,
+};
 pub use zset::{LexEdge, LexRange, ScoreRange, Zset, ZsetRef};
 
 use super::hash::KeyHasher;
