@@ -2,61 +2,26 @@
 
 use super::list::{changed, pop_event, pop_into};
 use super::list_move::{Moved, Pops, end_at, move_element, parse_pops, pop_first};
+use super::wait::{seconds, wait};
 use super::{SYNTAX, WRONG_TYPE};
-use crate::base::extended::{Extended, Parsed};
 use crate::command::ctx::Ctx;
 use crate::command::typed::Changed;
 use crate::command::waiting::{Kind, Nothing, Wanted};
 use crate::keyspace::types::End;
 use crate::resp::Args;
 
-/// Reads a time in seconds; `Ok(None)` is for ever, and the error is answered.
-pub(super) fn timeout_ms(ctx: &mut Ctx<'_>, text: &[u8]) -> Option<Option<u64>> {
-    let ms = match Extended::parse(text) {
-        Some(Parsed::Finite(_)) => {
-            let seconds = std::str::from_utf8(text).ok().and_then(|text| text.parse::<f64>().ok());
-            seconds.map(|seconds| (seconds * 1000.0).ceil())
-        }
-        Some(_) => Some(f64::INFINITY),
-        None => None,
-    };
-    let Some(ms) = ms else {
-        ctx.reply.error("ERR timeout is not a float or out of range");
-        return None;
-    };
-    if ms < 0.0 {
-        ctx.reply.error("ERR timeout is negative");
-        return None;
-    }
-    let latest = (i64::MAX as u64).saturating_sub(ctx.now_ms);
-    if ms >= latest as f64 {
-        ctx.reply.error("ERR timeout is out of range");
-        return None;
-    }
-    Some((ms > 0.0).then_some(ms as u64))
-}
-
-/// Waits for one of these keys, or answers that nothing is there where nothing may wait.
-pub(super) fn wait<'k>(
-    ctx: &mut Ctx<'_>,
+fn wanted<'k>(
     keys: impl Iterator<Item = &'k [u8]>,
     timeout_ms: Option<u64>,
     nothing: Nothing,
-) {
-    if ctx.waiting.may_wait() {
-        let keys = keys.map(<[u8]>::to_vec).collect();
-        let kind = Kind::List;
-        return ctx.waiting.want(Wanted { kind, keys, timeout_ms, nothing, again: None });
-    }
-    match nothing {
-        Nothing::NullArray => ctx.reply.null_array(),
-        Nothing::Null => ctx.reply.null(),
-    }
+) -> Wanted {
+    let keys = keys.map(<[u8]>::to_vec).collect();
+    Wanted { kind: Kind::List, keys, timeout_ms, nothing, again: None }
 }
 
 fn pop(ctx: &mut Ctx<'_>, args: &Args<'_>, end: End) {
     let last = args.len() - 1;
-    let Some(timeout_ms) = timeout_ms(ctx, &args[last]) else { return };
+    let Some(timeout_ms) = seconds(ctx, &args[last]) else { return };
     for key in args.from(1).iter().take(last - 1) {
         let hash = ctx.prepare(key);
         let mut reply = ctx.reply.lend();
@@ -76,7 +41,7 @@ fn pop(ctx: &mut Ctx<'_>, args: &Args<'_>, end: End) {
             }
         }
     }
-    wait(ctx, args.from(1).iter().take(last - 1), timeout_ms, Nothing::NullArray);
+    wait(ctx, wanted(args.from(1).iter().take(last - 1), timeout_ms, Nothing::NullArray));
 }
 
 /// `BLPOP key [key ...] timeout`
@@ -94,7 +59,7 @@ pub(crate) fn blmove(ctx: &mut Ctx<'_>, args: &Args<'_>) {
     let (Some(from), Some(to)) = (end_at(args, 3), end_at(args, 4)) else {
         return ctx.reply.error(SYNTAX);
     };
-    let Some(timeout_ms) = timeout_ms(ctx, &args[5]) else { return };
+    let Some(timeout_ms) = seconds(ctx, &args[5]) else { return };
     let words: Vec<&[u8]> = args.iter().skip(1).take(4).collect();
     let effect = [&[&b"LMOVE"[..]], &words[..]].concat();
     move_or_wait(ctx, args, (from, to), timeout_ms, &effect);
@@ -102,7 +67,7 @@ pub(crate) fn blmove(ctx: &mut Ctx<'_>, args: &Args<'_>) {
 
 /// `BRPOPLPUSH source destination timeout`
 pub(crate) fn brpoplpush(ctx: &mut Ctx<'_>, args: &Args<'_>) {
-    let Some(timeout_ms) = timeout_ms(ctx, &args[3]) else { return };
+    let Some(timeout_ms) = seconds(ctx, &args[3]) else { return };
     let effect = [b"RPOPLPUSH", &args[1], &args[2]];
     move_or_wait(ctx, args, (End::Back, End::Front), timeout_ms, &effect);
 }
@@ -117,19 +82,21 @@ fn move_or_wait(
     match move_element(ctx, &args[1], &args[2], from, to) {
         Moved::Yes => ctx.log(effect),
         Moved::WrongType => ctx.reply.error(WRONG_TYPE),
-        Moved::NoSource => wait(ctx, std::iter::once(&args[1]), timeout_ms, Nothing::Null),
+        Moved::NoSource => {
+            wait(ctx, wanted(std::iter::once(&args[1]), timeout_ms, Nothing::Null));
+        }
     }
 }
 
 /// `BLMPOP timeout numkeys key [key ...] LEFT | RIGHT [COUNT count]`
 pub(crate) fn blmpop(ctx: &mut Ctx<'_>, args: &Args<'_>) {
-    let Some(timeout_ms) = timeout_ms(ctx, &args[1]) else { return };
+    let Some(timeout_ms) = seconds(ctx, &args[1]) else { return };
     let pops = match parse_pops(&args.from(1)) {
         Ok(pops) => pops,
         Err(text) => return ctx.reply.error(text),
     };
     let Pops { keys, .. } = pops;
     if !pop_first(ctx, &args.from(1), &pops) {
-        wait(ctx, args.from(3).iter().take(keys), timeout_ms, Nothing::NullArray);
+        wait(ctx, wanted(args.from(3).iter().take(keys), timeout_ms, Nothing::NullArray));
     }
 }

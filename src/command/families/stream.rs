@@ -120,6 +120,7 @@ pub(crate) fn xadd(ctx: &mut Ctx<'_>, args: &Args<'_>) {
         Some(Ok(added)) => added,
     };
     reply_id(id, ctx.reply);
+    ctx.events.ready(ctx.db, key);
     changed(ctx, key, "xadd");
     if trimmed > 0 {
         ctx.notify(NotifyClasses::STREAM, "xtrim", key);

@@ -3,6 +3,7 @@
 use super::stream::{INVALID_ID, reply_entry, reply_id};
 use super::stream_group::{change_or, joined, log_claim, log_consumer, log_last, tell};
 use super::stream_read::{Reading, parse_reading};
+use super::wait::wait;
 use crate::command::ctx::Ctx;
 use crate::keyspace::types::{Group, Pending, Stream, StreamId};
 use crate::resp::{Args, Protocol, Reply};
@@ -57,7 +58,12 @@ pub(crate) fn xreadgroup(ctx: &mut Ctx<'_>, args: &Args<'_>) {
         log_read(ctx, (key, name, consumer), &reading, &read);
     }
     match (answered, ctx.reply.protocol) {
-        (0, _) => return ctx.reply.null_array(),
+        (0, _) => {
+            return match reading.wanted(args, None) {
+                Some(wanted) => wait(ctx, wanted),
+                None => ctx.reply.null_array(),
+            };
+        }
         (_, Protocol::Resp3) => ctx.reply.map(answered),
         (_, Protocol::Resp2) => ctx.reply.array(answered),
     }

@@ -1,9 +1,11 @@
 //! Reading what is new in streams: `XREAD`.
 
 use super::stream::{reply_range, strict_id};
+use super::wait::{Timeout, milliseconds, wait};
 use super::{NOT_AN_INTEGER, SYNTAX, is_word};
 use crate::base::number::parse_i64;
 use crate::command::ctx::Ctx;
+use crate::command::waiting::{Kind, Nothing, Wanted};
 use crate::keyspace::types::StreamId;
 use crate::resp::{Args, Protocol};
 
@@ -20,6 +22,18 @@ pub(super) struct Reading<'a> {
     pub streams: usize,
     /// The argument that is the first stream; the IDs follow the streams.
     pub first: usize,
+    /// How long to wait for entries, if at all.
+    pub block: Option<Timeout>,
+}
+
+impl Reading<'_> {
+    /// What is waited for where there is nothing to be read: the request as it is, or another one.
+    pub fn wanted(&self, args: &Args<'_>, again: Option<Vec<Vec<u8>>>) -> Option<Wanted> {
+        let keys = args.from(self.first).iter().take(self.streams).map(<[u8]>::to_vec).collect();
+        let nothing = Nothing::NullArray;
+        let timeout_ms = self.block?;
+        Some(Wanted { kind: Kind::Stream, keys, timeout_ms, nothing, again })
+    }
 }
 
 /// Reads the options, or answers what is wrong.
@@ -28,12 +42,13 @@ pub(super) fn parse_reading<'a>(
     args: &Args<'a>,
     of_group: bool,
 ) -> Option<Reading<'a>> {
-    let parsed = parse(args, of_group);
+    let parsed = parse(args, of_group, ctx.now_ms);
     parsed.map_err(|text| ctx.reply.error(text)).ok()
 }
 
-fn parse<'a>(args: &Args<'a>, of_group: bool) -> Result<Reading<'a>, String> {
-    let mut reading = Reading { group: None, no_ack: false, max: usize::MAX, streams: 0, first: 0 };
+fn parse<'a>(args: &Args<'a>, of_group: bool, now_ms: u64) -> Result<Reading<'a>, String> {
+    let mut reading =
+        Reading { group: None, no_ack: false, max: usize::MAX, streams: 0, first: 0, block: None };
     let (name, id) = if of_group { ("xreadgroup", '>') } else { ("xread", '$') };
     let only_group = |option: &str| {
         format!(
@@ -44,7 +59,7 @@ fn parse<'a>(args: &Args<'a>, of_group: bool) -> Result<Reading<'a>, String> {
     while index < args.len() && reading.first == 0 {
         let more = args.len() - index - 1;
         if more > 0 && is_word(args, index, "BLOCK") {
-            check_timeout(&args[index + 1])?;
+            reading.block = Some(milliseconds(&args[index + 1], now_ms)?);
             index += 1;
         } else if more > 0 && is_word(args, index, "COUNT") {
             let count = parse_i64(&args[index + 1]).ok_or(NOT_AN_INTEGER)?;
@@ -84,19 +99,11 @@ fn parse<'a>(args: &Args<'a>, of_group: bool) -> Result<Reading<'a>, String> {
     Ok(reading)
 }
 
-/// Checks a time to wait, in milliseconds.
-fn check_timeout(text: &[u8]) -> Result<(), String> {
-    match parse_i64(text) {
-        None => Err("ERR timeout is not an integer or out of range".to_owned()),
-        Some(timeout) if timeout < 0 => Err("ERR timeout is negative".to_owned()),
-        Some(_) => Ok(()),
-    }
-}
-
 /// `XREAD [COUNT count] [BLOCK milliseconds] STREAMS key [key ...] id [id ...]`
 pub(crate) fn xread(ctx: &mut Ctx<'_>, args: &Args<'_>) {
     let Some(reading) = parse_reading(ctx, args, false) else { return };
     let mut found = Vec::new();
+    let mut afters = Vec::new();
     for index in reading.first..reading.first + reading.streams {
         let text = &args[index + reading.streams];
         let Some(last) = ctx.read_stream(&args[index], |stream, _| {
@@ -117,13 +124,20 @@ pub(crate) fn xread(ctx: &mut Ctx<'_>, args: &Args<'_>) {
                 None => return,
             },
         };
+        afters.push(after);
         let newest = last.and_then(|(_, newest)| newest);
         if newest.is_some_and(|newest| newest > after) {
             found.push((index, after));
         }
     }
     if found.is_empty() {
-        return ctx.reply.null_array();
+        // Where it waits, the end of a stream is that of now.
+        let words = args.iter().take(reading.first + reading.streams).map(<[u8]>::to_vec);
+        let again = words.chain(afters.iter().map(|after| after.to_string().into_bytes()));
+        return match reading.block.and_then(|_| reading.wanted(args, Some(again.collect()))) {
+            Some(wanted) => wait(ctx, wanted),
+            None => ctx.reply.null_array(),
+        };
     }
     let is_resp3 = ctx.reply.protocol == Protocol::Resp3;
     if is_resp3 {

@@ -23,14 +23,16 @@ const DRAWN_DIVISOR: usize = 3;
 
 /// An end of a sorted set.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Side {
+pub(super) enum Side {
+    /// Where the lowest scores are.
     Min,
+    /// Where the highest ones are.
     Max,
 }
 
 impl Side {
     /// The event of popping there, which is the command's name too.
-    fn event(self) -> &'static str {
+    pub(super) fn event(self) -> &'static str {
         match self {
             Self::Min => "zpopmin",
             Self::Max => "zpopmax",
@@ -40,13 +42,25 @@ impl Side {
 
 /// Pops up to `count` pairs into the reply, each as an array of its own if `nested`.
 fn pop_into(reply: &mut Reply, zset: &mut Zset, side: Side, count: usize, nested: bool) -> usize {
+    let count = count.min(zset.as_ref().len());
+    reply.array(if nested { count } else { count * 2 });
+    pop_pairs(reply, zset, side, count, nested)
+}
+
+/// Pops up to `count` pairs as elements of a reply; returns how many.
+pub(super) fn pop_pairs(
+    reply: &mut Reply,
+    zset: &mut Zset,
+    side: Side,
+    count: usize,
+    nested: bool,
+) -> usize {
     let len = zset.as_ref().len();
     let count = count.min(len);
     let range = match side {
         Side::Min => 0..count,
         Side::Max => len - count..len,
     };
-    reply.array(if nested { count } else { count * 2 });
     for (member, score) in zset.as_ref().walk(range.clone(), side == Side::Max) {
         if nested {
             reply.array(2);
@@ -104,8 +118,16 @@ fn positive(text: &[u8]) -> Option<usize> {
     parse_i64(text).and_then(|number| usize::try_from(number).ok()).filter(|&number| number > 0)
 }
 
-/// Reads keys, side and count of `ZMPOP`; `Err` is the error's text.
-fn parse_mpop(args: &Args<'_>) -> Result<(usize, Side, usize), &'static str> {
+/// What `ZMPOP` pops.
+pub(super) struct MultiPop {
+    /// Number of keys.
+    pub keys: usize,
+    side: Side,
+    count: usize,
+}
+
+/// Reads the arguments of `ZMPOP`; `Err` is the error's text.
+pub(super) fn parse_mpop(args: &Args<'_>) -> Result<MultiPop, &'static str> {
     let keys = positive(&args[1]).ok_or(NO_NUMBER_OF_KEYS)?;
     let at = keys.checked_add(2).filter(|&at| at < args.len()).ok_or(SYNTAX)?;
     let side = if is_word(args, at, "MIN") {
@@ -126,15 +148,24 @@ fn parse_mpop(args: &Args<'_>) -> Result<(usize, Side, usize), &'static str> {
         }
         _ => return Err(SYNTAX),
     };
-    Ok((keys, side, count))
+    Ok(MultiPop { keys, side, count })
 }
 
 /// `ZMPOP numkeys key [key ...] MIN|MAX [COUNT count]`
 pub(crate) fn zmpop(ctx: &mut Ctx<'_>, args: &Args<'_>) {
-    let (keys, side, count) = match parse_mpop(args) {
-        Ok(parsed) => parsed,
-        Err(text) => return ctx.reply.error(text),
-    };
+    match parse_mpop(args) {
+        Ok(pops) => {
+            if !pop_first(ctx, args, &pops) {
+                ctx.reply.null_array();
+            }
+        }
+        Err(text) => ctx.reply.error(text),
+    }
+}
+
+/// Pops from the first key of `ZMPOP`'s arguments that there is; whether it answered.
+pub(super) fn pop_first(ctx: &mut Ctx<'_>, args: &Args<'_>, pops: &MultiPop) -> bool {
+    let &MultiPop { keys, side, count } = pops;
     for key in args.from(2).iter().take(keys) {
         let hash = ctx.prepare(key);
         let mut reply = ctx.reply.lend();
@@ -146,16 +177,17 @@ pub(crate) fn zmpop(ctx: &mut Ctx<'_>, args: &Args<'_>) {
         ctx.reply.take_back(reply);
         match popped {
             Changed::Missing => {}
-            Changed::WrongType => return,
+            Changed::WrongType => return true,
             Changed::There { result, emptied } => {
                 let verb = side.event().to_ascii_uppercase();
                 ctx.log(&[verb.as_bytes(), key, itoa::Buffer::new().format(result).as_bytes()]);
                 ctx.effects.set_changes(result as u64);
-                return changed(ctx, side.event(), key, emptied);
+                changed(ctx, side.event(), key, emptied);
+                return true;
             }
         }
     }
-    ctx.reply.null_array();
+    false
 }
 
 /// What is asked for of random members.

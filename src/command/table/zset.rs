@@ -1,6 +1,6 @@
 //! Rows of the sorted-set commands.
 
-use crate::command::families::{zset, zset_combine, zset_pop, zset_range};
+use crate::command::families::{zset, zset_blocking, zset_combine, zset_pop, zset_range};
 use crate::command::spec::{
     Argument, ArgumentKind, BeginSearch, Categories, FindKeys, Flags, Group, Handler, KeyFlags,
     KeySpec, Run, Spec,
@@ -23,6 +23,57 @@ const fn counted_at(index: i32, flags: &[KeyFlags]) -> KeySpec {
 
 /// The rows, by name.
 pub(super) static ROWS: &[Spec] = &[
+    row(
+        "bzmpop",
+        -5,
+        zset_blocking::bzmpop,
+        "Takes members off the first sorted set that has some; waits for one.",
+    )
+    .flags(&[Flags::WRITE, Flags::BLOCKING, Flags::MOVABLEKEYS])
+    .keys(&[counted_at(2, &[KeyFlags::RW, KeyFlags::ACCESS, KeyFlags::DELETE])])
+    .since("7.0.0")
+    .complexity(
+        "O(K) + O(M*log(N)) where K is the number of provided keys, N being the number of \
+         elements in the sorted set, and M being the number of elements popped.",
+    )
+    .arguments(&[
+        Argument::new(ArgumentKind::Double, "timeout"),
+        Argument::new(ArgumentKind::Integer, "numkeys"),
+        Argument::key("key", 0).multiple(),
+        Argument::one_of(
+            "where",
+            &[Argument::word("min", "MIN"), Argument::word("max", "MAX")],
+        ),
+        Argument::new(ArgumentKind::Integer, "count").token("COUNT").optional(),
+    ]),
+    row(
+        "bzpopmax",
+        -3,
+        zset_blocking::bzpopmax,
+        "Takes the member with the highest score off the first sorted set that has one; waits for one.",
+    )
+    .flags(&[Flags::WRITE, Flags::NOSCRIPT, Flags::BLOCKING, Flags::FAST])
+    .keys(&[KeySpec::range(1, -2, 1, &[KeyFlags::RW, KeyFlags::ACCESS, KeyFlags::DELETE])])
+    .since("5.0.0")
+    .complexity("O(log(N)) with N being the number of elements in the sorted set.")
+    .arguments(&[
+        Argument::key("key", 0).multiple(),
+        Argument::new(ArgumentKind::Double, "timeout"),
+    ]),
+    row(
+        "bzpopmin",
+        -3,
+        zset_blocking::bzpopmin,
+        "Takes the member with the lowest score off the first sorted set that has one; waits for one.",
+    )
+    .flags(&[Flags::WRITE, Flags::NOSCRIPT, Flags::BLOCKING, Flags::FAST])
+    .keys(&[KeySpec::range(1, -2, 1, &[KeyFlags::RW, KeyFlags::ACCESS, KeyFlags::DELETE])])
+    .since("5.0.0")
+    .complexity("O(log(N)) with N being the number of elements in the sorted set.")
+    .arguments(&[
+        Argument::key("key", 0).multiple(),
+        Argument::new(ArgumentKind::Double, "timeout"),
+    ]),
     row(
         "zadd",
         -4,
