@@ -49,7 +49,6 @@ pub(super) fn parse_reading<'a>(
 fn parse<'a>(args: &Args<'a>, of_group: bool, now_ms: u64) -> Result<Reading<'a>, String> {
     let mut reading =
         Reading { group: None, no_ack: false, max: usize::MAX, streams: 0, first: 0, block: None };
-    let (name, id) = if of_group { ("xreadgroup", '>') } else { ("xread", '$') };
     let only_group = |option: &str| {
         format!(
             "ERR The {option} option is only supported by XREADGROUP. You called XREAD instead."
@@ -68,10 +67,9 @@ fn parse<'a>(args: &Args<'a>, of_group: bool, now_ms: u64) -> Result<Reading<'a>
             index += 1;
         } else if more > 0 && is_word(args, index, "STREAMS") {
             if !more.is_multiple_of(2) {
-                return Err(format!(
-                    "ERR Unbalanced '{name}' list of streams: for each stream key an ID or '{id}' \
-                     must be specified."
-                ));
+                return Err("ERR Unbalanced XREAD list of streams: for each stream key an ID or \
+                            '$' must be specified."
+                    .to_owned());
             }
             (reading.first, reading.streams) = (index + 1, more / 2);
         } else if more >= 2 && is_word(args, index, "GROUP") {
