@@ -5,6 +5,7 @@
 //! mix(d, bytes)  = SHA1(fold(d, bytes))       order matters
 //! value:    mix(d, type as 4 bytes, big-endian), then, and if it expires fold(d, "!!expire!!"):
 //!   string  mix(d, string)
+//!   set     for each member fold(d, it)
 //!   hash    for each field d' = 0, mix(d', its name), mix(d', its value), fold(d, d')
 //! key:      mix(0, key), then its value
 //! dataset:  d = 0; for each database with keys: mix(d, its number as 4 bytes, big-endian), then
@@ -14,13 +15,14 @@
 
 use sha1::{Digest as _, Sha1};
 
-use crate::keyspace::types::{CollectionRef, HashRef};
+use crate::keyspace::types::{CollectionRef, HashRef, SetRef};
 use crate::keyspace::{Content, Entry, Keyspace};
 
 /// Length of a digest, in bytes; clients see it as hexadecimal digits.
 pub const DIGEST_LEN: usize = 20;
 
 const STRING: u32 = 0;
+const SET: u32 = 2;
 const HASH: u32 = 4;
 const EXPIRES: &[u8] = b"!!expire!!";
 
@@ -46,11 +48,19 @@ impl Digest {
                 self.mix(&STRING.to_be_bytes());
                 string.with_bytes(|bytes| self.mix(bytes));
             }
+            Content::Collection(CollectionRef::Set(set)) => self.mix_set(set),
             Content::Collection(CollectionRef::Hash(hash)) => self.mix_hash(hash),
             Content::Collection(_) => {}
         }
         if entry.expire_ms().is_some() {
             self.fold(EXPIRES);
+        }
+    }
+
+    fn mix_set(&mut self, set: SetRef<'_>) {
+        self.mix(&SET.to_be_bytes());
+        for member in set.iter() {
+            member.with_bytes(|member| self.fold(member));
         }
     }
 

@@ -13,6 +13,7 @@ mod command_runner;
 mod command_script;
 mod commands;
 mod commands_hash;
+mod commands_set;
 mod config_files;
 mod damage;
 #[cfg(feature = "interop")]
@@ -53,6 +54,8 @@ mod interop_replication;
 #[cfg(feature = "interop")]
 mod interop_sentinel;
 #[cfg(feature = "interop")]
+mod interop_set;
+#[cfg(feature = "interop")]
 mod interop_tools;
 #[cfg(feature = "interop")]
 mod interop_wire;
@@ -70,6 +73,9 @@ mod replication;
 mod replication_crash;
 mod replication_roles;
 mod server;
+#[cfg(feature = "interop")]
+#[path = "../support/set_script.rs"]
+mod set_script;
 mod sleeping_log;
 mod snapshot_under_load;
 #[path = "../support/mod.rs"]

@@ -19,6 +19,8 @@ pub(super) mod list;
 pub(super) mod list_move;
 pub(super) mod scan;
 pub(super) mod set;
+pub(super) mod set_algebra;
+pub(super) mod set_members;
 pub(super) mod strings;
 pub(super) mod transfer;
 

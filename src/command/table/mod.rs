@@ -11,6 +11,7 @@ mod list;
 mod pubsub;
 mod replication;
 mod server;
+mod set;
 mod strings;
 mod transactions;
 
@@ -25,6 +26,7 @@ const FAMILIES: &[&[Spec]] = &[
     keys::ROWS,
     list::ROWS,
     expiry::ROWS,
+    set::ROWS,
     hash::ROWS,
     connection::ROWS,
     server::ROWS,
