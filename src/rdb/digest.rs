@@ -7,6 +7,7 @@
 //!   string  mix(d, string)
 //!   list    mix(d, element) for each element in order
 //!   zset    for each member d' = 0, mix(d', member), mix(d', score as text), fold(d, d')
+//!   set     for each member fold(d, it)
 //!   hash    for each field d' = 0, mix(d', its name), mix(d', its value), fold(d, d')
 //! key:      mix(0, key), then its value
 //! dataset:  d = 0; for each database with keys: mix(d, its number as 4 bytes, big-endian), then
@@ -17,7 +18,7 @@
 use sha1::{Digest as _, Sha1};
 
 use crate::base::double::Text;
-use crate::keyspace::types::{CollectionRef, HashRef, ListRef, Stream, ZsetRef};
+use crate::keyspace::types::{CollectionRef, HashRef, ListRef, SetRef, Stream, ZsetRef};
 use crate::keyspace::{Content, Entry, Keyspace};
 
 /// Length of a digest, in bytes; clients see it as hexadecimal digits.
@@ -26,6 +27,7 @@ pub const DIGEST_LEN: usize = 20;
 const STRING: u32 = 0;
 const LIST: u32 = 1;
 const ZSET: u32 = 3;
+const SET: u32 = 2;
 const HASH: u32 = 4;
 const STREAM: u32 = 6;
 const EXPIRES: &[u8] = b"!!expire!!";
@@ -53,10 +55,10 @@ impl Digest {
                 string.with_bytes(|bytes| self.mix(bytes));
             }
             Content::Collection(CollectionRef::List(list)) => self.mix_list(list),
+            Content::Collection(CollectionRef::Set(set)) => self.mix_set(set),
             Content::Collection(CollectionRef::Hash(hash)) => self.mix_hash(hash),
             Content::Collection(CollectionRef::Zset(zset)) => self.mix_zset(zset),
             Content::Collection(CollectionRef::Stream(stream)) => self.mix_stream(stream),
-            Content::Collection(_) => {}
         }
         if entry.expire_ms().is_some() {
             self.fold(EXPIRES);
@@ -67,6 +69,13 @@ impl Digest {
         self.mix(&LIST.to_be_bytes());
         for element in list.iter() {
             element.with_bytes(|element| self.mix(element));
+        }
+    }
+
+    fn mix_set(&mut self, set: SetRef<'_>) {
+        self.mix(&SET.to_be_bytes());
+        for member in set.iter() {
+            member.with_bytes(|member| self.fold(member));
         }
     }
 

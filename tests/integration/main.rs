@@ -14,6 +14,7 @@ mod command_runner;
 mod command_script;
 mod commands;
 mod commands_hash;
+mod commands_set;
 mod config_files;
 mod damage;
 #[cfg(feature = "interop")]
@@ -53,6 +54,7 @@ mod interop_rdb;
 mod interop_replication;
 #[cfg(feature = "interop")]
 mod interop_sentinel;
+mod interop_set;
 #[cfg(feature = "interop")]
 mod interop_stream;
 #[cfg(feature = "interop")]
@@ -73,6 +75,9 @@ mod replication;
 mod replication_crash;
 mod replication_roles;
 mod server;
+#[cfg(feature = "interop")]
+#[path = "../support/set_script.rs"]
+mod set_script;
 mod sleeping_log;
 mod snapshot_under_load;
 #[cfg(feature = "interop")]

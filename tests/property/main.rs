@@ -21,6 +21,9 @@ mod member_table;
 mod rdb;
 mod replication;
 mod resp;
+mod set;
+#[path = "../support/set_script.rs"]
+mod set_script;
 mod storage;
 mod tree;
 

@@ -20,6 +20,8 @@ pub(super) mod list_blocking;
 pub(super) mod list_move;
 pub(super) mod scan;
 pub(super) mod set;
+pub(super) mod set_algebra;
+pub(super) mod set_members;
 pub(super) mod stream;
 pub(super) mod stream_claim;
 pub(super) mod stream_group;

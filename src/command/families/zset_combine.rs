@@ -114,23 +114,7 @@ impl Source {
 
 /// The members of a set.
 fn set_members(set: SetRef<'_>) -> HashSet<Vec<u8>> {
-    match set {
-        SetRef::Packed(pack) => pack.iter().map(|member| member.to_cow().into_owned()).collect(),
-        SetRef::Integers(bytes) => {
-            integers(bytes).map(|number| number.to_string().into()).collect()
-        }
-    }
-}
-
-/// The numbers of a set of integers: the width of one, their number, then they themselves.
-fn integers(bytes: &[u8]) -> impl Iterator<Item = i64> {
-    const HEADER_LEN: usize = 8;
-    let width = bytes.first().map_or(8, |&width| usize::from(width).clamp(2, 8));
-    bytes.get(HEADER_LEN..).unwrap_or_default().chunks_exact(width).map(|chunk| {
-        let mut number = [if chunk.last().is_some_and(|&top| top >= 0x80) { 0xff } else { 0 }; 8];
-        number[..chunk.len()].copy_from_slice(chunk);
-        i64::from_le_bytes(number)
-    })
+    set.iter().map(|member| member.to_cow().into_owned()).collect()
 }
 
 /// What one of the commands was asked for.

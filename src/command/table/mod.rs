@@ -11,6 +11,7 @@ mod list;
 mod pubsub;
 mod replication;
 mod server;
+mod set;
 mod stream;
 mod stream_group;
 mod strings;
@@ -30,6 +31,7 @@ const FAMILIES: &[&[Spec]] = &[
     keys::ROWS,
     list::ROWS,
     expiry::ROWS,
+    set::ROWS,
     hash::ROWS,
     connection::ROWS,
     server::ROWS,

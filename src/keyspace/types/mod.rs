@@ -21,7 +21,7 @@ mod zset;
 pub use hash::{Field, Hash, HashRef};
 pub use list::{End, List, ListRef, Piece, PieceLimit};
 pub use listpack::{Elements, Listpack, ListpackRef, Position, element_len};
-pub use set::{Set, SetRef};
+pub use set::{Intset, IntsetRef, Member, Set, SetRef};
 pub use stream::{
     Consumer, Entry as StreamEntry, Fields, GivenId, Group, IdMap, Keep, NODE_BYTES_MAX,
     Node as StreamNode, Pending, Stream, StreamId,
@@ -112,7 +112,7 @@ impl Packed {
         match self {
             Self::List => CollectionRef::List(ListRef::Packed(pack(bytes))),
             Self::Set => CollectionRef::Set(SetRef::Packed(pack(bytes))),
-            Self::Integers => CollectionRef::Set(SetRef::Integers(bytes)),
+            Self::Integers => CollectionRef::Set(SetRef::Integers(IntsetRef::trusted(bytes))),
             Self::Hash => CollectionRef::Hash(HashRef::Packed(pack(bytes))),
             Self::Zset => CollectionRef::Zset(ZsetRef::Packed(pack(bytes))),
         }
@@ -184,6 +184,7 @@ impl Collection {
             | Self::Set(Set::Packed(pack))
             | Self::Hash(Hash::Packed(pack))
             | Self::Zset(Zset::Packed(pack)) => pack.shrink(),
+            Self::Set(Set::Integers(integers)) => integers.shrink(),
             _ => {}
         }
     }
@@ -233,7 +234,7 @@ impl<'a> CollectionRef<'a> {
         match self {
             Self::List(ListRef::Packed(pack)) => Some((Packed::List, pack.bytes())),
             Self::Set(SetRef::Packed(pack)) => Some((Packed::Set, pack.bytes())),
-            Self::Set(SetRef::Integers(bytes)) => Some((Packed::Integers, bytes)),
+            Self::Set(SetRef::Integers(integers)) => Some((Packed::Integers, integers.bytes())),
             Self::Hash(HashRef::Packed(pack)) => Some((Packed::Hash, pack.bytes())),
             Self::Zset(ZsetRef::Packed(pack)) => Some((Packed::Zset, pack.bytes())),
             _ => None,
