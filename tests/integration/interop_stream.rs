@@ -69,6 +69,18 @@ fn streams_are_as_in_redis_on_the_wire_in_payloads_and_on_disk() {
         for number in 0..12_000 {
             let words = random_command(&mut rng);
             let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
+            if matches!(words[0], b"XCLAIM" | b"XAUTOCLAIM") && words.len() > 3 {
+                // Redis 7.2 makes the consumer of a claim that finds nothing, and 7.0 does not.
+                for client in &mut clients {
+                    client.command_bytes(&[
+                        b"XGROUP",
+                        b"CREATECONSUMER",
+                        words[1],
+                        words[2],
+                        words[3],
+                    ]);
+                }
+            }
             compare(&mut clients, &words, |ours, theirs| agree(&words, ours, theirs));
             if number % COMMANDS_PER_CHECK == 0 {
                 compare_groups(&mut clients);
