@@ -212,7 +212,9 @@ impl Stream {
     /// Whether an entry from `start` on was deleted, as far as is known.
     pub fn has_gap_from(&self, start: StreamId) -> bool {
         let deleted = self.max_deleted;
-        !self.is_empty() && deleted != StreamId::ZERO && start <= deleted
+        let is_behind = !self.is_empty() && deleted != StreamId::ZERO && start <= deleted;
+        // What was deleted before the first entry leaves no gap.
+        is_behind && self.first_id() <= deleted
     }
 
     /// How many entries of the stream's life are up to `id`, where that can be told.
