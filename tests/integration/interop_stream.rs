@@ -2,7 +2,7 @@
 //! both ways, and data directories that either server opens after the other.
 
 use crate::stream_script::{KEYS, NODE_BYTES_MAX, NODE_ENTRIES_MAX, random_command};
-use crate::support::pair::{Pair, compare, digest, exchange, parts, rewrite};
+use crate::support::pair::{Pair, compare, digest, exchange, rewrite};
 use crate::support::{Client, Value};
 
 /// Where random commands leave the two servers, compared as a whole.
