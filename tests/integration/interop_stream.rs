@@ -21,11 +21,11 @@ fn agree(words: &[&[u8]], ours: &[u8], theirs: &[u8]) -> bool {
     }
 }
 
-/// A reply without times and counts of nodes: large numbers are left out, and so is what 7.2 adds.
-fn without_numbers(reply: &[u8]) -> Vec<u8> {
-    let lines = reply.split(|&b| b == b'\n');
-    let kept = lines.filter(|line| !line.starts_with(b":"));
-    kept.collect::<Vec<_>>().join(&b'\n')
+/// The strings of a reply without times, counts and lengths, and without what 7.2 adds.
+fn without_numbers(reply: &[u8]) -> Vec<&[u8]> {
+    let is_new = |line: &[u8]| matches!(line, b"inactive\r" | b"active-time\r");
+    let is_length = |line: &[u8]| matches!(line, [b':' | b'*' | b'%' | b'$', ..]);
+    reply.split(|&b| b == b'\n').filter(|line| !is_length(line) && !is_new(line)).collect()
 }
 
 fn compare_groups([ours, theirs]: &mut [Client; 2]) {
