@@ -330,11 +330,6 @@ pub(crate) fn xsetid(ctx: &mut Ctx<'_>, args: &Args<'_>) {
     };
     let key = &args[1];
     let set = change_or(ctx, key, b"ERR no such key", |stream, _| {
-        if counters.last < stream.max_deleted {
-            return Err("ERR The ID specified in XSETID is smaller than current \
-                        max_deleted_entry_id"
-                .into());
-        }
         if stream.last_entry().is_some_and(|newest| counters.last < newest) {
             return Err(
                 "ERR The ID specified in XSETID is smaller than the target stream top item".into(),

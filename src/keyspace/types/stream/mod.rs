@@ -212,7 +212,9 @@ impl Stream {
     /// Whether an entry from `start` on was deleted, as far as is known.
     pub fn has_gap_from(&self, start: StreamId) -> bool {
         let deleted = self.max_deleted;
-        !self.is_empty() && deleted != StreamId::ZERO && start <= deleted
+        let is_behind = !self.is_empty() && deleted != StreamId::ZERO && start <= deleted;
+        // What was deleted before the first entry leaves no gap.
+        is_behind && self.first_id() <= deleted
     }
 
     /// How many entries of the stream's life are up to `id`, where that can be told.
@@ -285,5 +287,54 @@ impl Stream {
         let bytes = size_of::<Group>() + name.len() + group.heap_bytes();
         self.group_bytes = self.group_bytes.saturating_sub(bytes);
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stream(ids: std::ops::RangeInclusive<u64>) -> Stream {
+        let (mut stream, mut packing) = (Stream::new(), Packing::default());
+        packing.limits.stream_node_entries = 3;
+        for ms in ids {
+            let field = (ValueRef::Bytes(b"name"), ValueRef::Int(ms as i64));
+            stream.append(StreamId::new(ms, 0), &[field], &packing);
+        }
+        stream
+    }
+
+    #[test]
+    fn what_was_deleted_before_the_first_entry_leaves_no_gap() {
+        let mut stream = stream(1..=4);
+        let group = Group::new(StreamId::new(2, 0), Some(0));
+        assert!(stream.delete(StreamId::new(2, 0)));
+        assert!(stream.has_gap_from(group.last));
+        assert_eq!(stream.lag(&group), None);
+        assert!(stream.delete(StreamId::new(1, 0)));
+        assert!(!stream.has_gap_from(group.last));
+        assert_eq!(stream.lag(&group), Some(4));
+    }
+
+    #[test]
+    fn ranges_are_the_same_from_both_ends_and_as_long_as_counted() {
+        let mut stream = stream(1..=20);
+        for ms in [1, 4, 5, 6, 13, 20] {
+            assert!(stream.delete(StreamId::new(ms, 0)));
+            assert!(!stream.delete(StreamId::new(ms, 0)));
+        }
+        for start in 0..22 {
+            for end in 0..22 {
+                let (start, end) = (StreamId::new(start, 0), StreamId::new(end, 1));
+                let ids: Vec<_> = stream.range(start, end).map(|entry| entry.id).collect();
+                let mut back: Vec<_> =
+                    stream.range_back(start, end).map(|entry| entry.id).collect();
+                back.reverse();
+                assert_eq!((ids.len(), &back), (stream.count(start, end), &ids));
+            }
+        }
+        assert_eq!(stream.clone().trim(Keep::Newest(7), true, 0), 5);
+        assert_eq!(stream.trim(Keep::From(StreamId::new(9, 0)), false, 0), 4);
+        assert_eq!((stream.len(), stream.first_id()), (10, StreamId::new(9, 0)));
     }
 }
