@@ -77,12 +77,15 @@ fn compare_all(ours: &mut Client, theirs: &mut Client) {
 /// the same again.
 fn pop(clients: &mut [Client; 2], words: &[&str], rng: &mut fastrand::Rng) {
     let key = KEYS[rng.usize(..KEYS.len() - 1)];
+    // Random commands may have copied the string to it.
+    if clients[0].command(&["TYPE", key]).text() != "set" {
+        return;
+    }
     let words: Vec<&str> = words.iter().map(|&word| if word == "k" { key } else { word }).collect();
     let kept = clients.each_mut().map(|client| {
         let before = scanned(client, key);
         let reply = client.command(&words);
         let popped: BTreeSet<String> = match words.len() {
-            2 if before.is_empty() => BTreeSet::new(),
             2 => BTreeSet::from([reply.text()]),
             _ => reply.items().iter().map(|member| member.text()).collect(),
         };
