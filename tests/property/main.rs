@@ -17,6 +17,9 @@ mod replication;
 mod resp;
 mod storage;
 mod tree;
+mod zset;
+#[path = "../support/zset_script.rs"]
+mod zset_script;
 
 /// Counts, so that a test can say how much memory an input made the library take.
 #[global_allocator]
