@@ -26,6 +26,9 @@ mod set;
 mod set_script;
 mod storage;
 mod tree;
+mod zset;
+#[path = "../support/zset_script.rs"]
+mod zset_script;
 
 /// Counts, so that a test can say how much memory an input made the library take.
 #[global_allocator]

@@ -4,6 +4,7 @@
 //! tells whether the member is there with that score. What always holds: for each pair of the tree the
 //! table has its score under the hash of its member, and nothing else.
 
+use std::cmp::Ordering;
 use std::ops::Range;
 
 use super::Place;
@@ -155,7 +156,11 @@ impl Large {
             let missing = wanted - found.len();
             next = self.known.scan(next, missing, &mut |&known| found.push(known));
         }
-        found.sort_by(|a, b| a.score.total_cmp(&b.score).then(a.hash.cmp(&b.hash)));
+        // Zero and its negative are one score.
+        found.sort_by(|a, b| {
+            let by_score = a.score.partial_cmp(&b.score).unwrap_or(Ordering::Equal);
+            by_score.then(a.hash.cmp(&b.hash))
+        });
         for group in found.chunk_by(|a, b| a.score == b.score) {
             let Some(Known { score, .. }) = group.first() else { continue };
             self.tell_tied(tied(*score), group, tell);
