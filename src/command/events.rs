@@ -177,7 +177,7 @@ impl Events {
 
     /// Two databases changed places.
     pub fn swapped(&mut self, first: usize, second: usize) {
-        if self.watched {
+        if self.watched || self.awaited {
             self.items.push(Item::Swapped { first, second });
         }
     }

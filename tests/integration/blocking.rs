@@ -145,7 +145,7 @@ fn what_was_served_is_served_after_a_kill_too() {
     client.command(&["RPUSH", "a", "1", "2"]);
     assert_eq!(waiting.read().expect("a reply").text(), "1");
     server.kill();
-    server.restart();
+    server.launch();
     let mut client = server.client();
     assert_eq!(strings(&client.command(&["LRANGE", "a", "0", "-1"])), ["2"]);
     assert_eq!(strings(&client.command(&["LRANGE", "b", "0", "-1"])), ["1"]);

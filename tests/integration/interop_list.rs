@@ -7,6 +7,9 @@ use crate::support::pair::{Pair, compare, digest, exchange, rewrite};
 /// Where random commands leave the two servers, compared as a whole.
 const COMMANDS_PER_CHECK: usize = 100;
 
+/// 7.2 refuses the lowest rank, 7.0 takes it for another one.
+const RANK_TOO_LOW: &[u8] = b"-ERR value is out of range, value must between -9223372036854775807";
+
 #[test]
 fn lists_are_as_in_redis_on_the_wire_in_payloads_and_on_disk() {
     let pair = Pair::start(&["--list-max-listpack-size", &PIECE_LEN_MAX.to_string()]);
@@ -16,7 +19,7 @@ fn lists_are_as_in_redis_on_the_wire_in_payloads_and_on_disk() {
         for number in 0..8000 {
             let words = random_command(&mut rng);
             let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
-            compare(&mut clients, &words, |_, _| false);
+            compare(&mut clients, &words, |our, _| our.starts_with(RANK_TOO_LOW));
             if number % COMMANDS_PER_CHECK == 0 {
                 let [ours, theirs] = &mut clients;
                 assert_eq!(digest(ours), digest(theirs));

@@ -110,7 +110,11 @@ impl List {
                 pack.insert(position, &[value]);
             }
             Self::Large(tree) => {
-                tree.update_at(index, |piece, at| piece.splice(at, 0, &[value]));
+                let inserted = tree.update_at(index, |piece, at| piece.splice(at, 0, &[value]));
+                if inserted.is_none() {
+                    let limit = PieceLimit::of_directive(packing.limits.list_size);
+                    tree.push_leaf_back(Piece::new(Listpack::of([value]), limit));
+                }
             }
         }
     }
