@@ -48,6 +48,8 @@ mod interop_sentinel;
 mod interop_tools;
 #[cfg(feature = "interop")]
 mod interop_wire;
+#[cfg(feature = "interop")]
+mod interop_zset;
 mod io_threads;
 mod lifecycle;
 mod log_tool;
@@ -65,3 +67,6 @@ mod snapshot_under_load;
 #[expect(dead_code, reason = "the benches name programs by their paths")]
 mod support;
 mod tidy;
+#[cfg(feature = "interop")]
+#[path = "../support/zset_script.rs"]
+mod zset_script;
