@@ -104,6 +104,12 @@ fn scale(mut number: f64, exponent: i64) -> f64 {
     number
 }
 
+/// The integer that a number is, up to 2^62 in size; negative zero is 0.
+pub fn integer(number: f64) -> Option<i64> {
+    const SIZE_MAX: f64 = (1_u64 << 62) as f64;
+    (number.abs() <= SIZE_MAX && number.fract() == 0.0).then_some(number as i64)
+}
+
 /// A number's text, without an allocation.
 #[derive(Clone, Copy, Debug)]
 pub struct Text {

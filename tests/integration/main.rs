@@ -61,6 +61,8 @@ mod interop_stream;
 mod interop_tools;
 #[cfg(feature = "interop")]
 mod interop_wire;
+#[cfg(feature = "interop")]
+mod interop_zset;
 mod io_threads;
 mod lifecycle;
 #[cfg(feature = "interop")]
@@ -87,3 +89,6 @@ mod stream_script;
 #[expect(dead_code, reason = "the benches name programs by their paths")]
 mod support;
 mod tidy;
+#[cfg(feature = "interop")]
+#[path = "../support/zset_script.rs"]
+mod zset_script;

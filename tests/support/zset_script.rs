@@ -3,7 +3,7 @@
 use vellum::keyspace::types::PackedLimits;
 
 /// The keys: members of the last two all have one score; one is a string, one is not there.
-pub const KEYS: &[&str] = &["a", "b", "c", "large", "lex", "lexlarge"];
+pub const KEYS: &[&str] = &["a", "b", "c", "large", "target", "lex", "lexlarge"];
 
 /// Limits that a few members go beyond.
 pub fn limits() -> PackedLimits {
@@ -35,7 +35,11 @@ fn score(rng: &mut fastrand::Rng, key: &str) -> String {
     }
     match rng.u8(..20) {
         0 => pick(rng, &["inf", "-inf", "+inf", "1e400", "nan", "x", "", " 1", "0x10"]).into(),
-        1 => pick(rng, &["-0", "0", "1e17", "1e-5", "3.15", "1e300", "123456789012345680"]).into(),
+        // Where a set stops being packed in the middle of a command, 7.0 and 7.2 differ on what becomes of
+        // -0; so there is none.
+        1 => {
+            pick(rng, &["-1e-7", "0", "1e17", "1e-5", "3.15", "1e300", "123456789012345680"]).into()
+        }
         2..=6 => (f64::from(rng.i32(-400..400)) / 100.0).to_string(),
         _ => rng.i32(-12..30).to_string(),
     }
@@ -172,7 +176,7 @@ fn removing(rng: &mut fastrand::Rng) -> Vec<String> {
             options(rng, &mut words, &["COUNT"]);
             words
         }
-        6 if rng.u8(..4) == 0 => vec!["DEL".into(), key],
+        6 if rng.u8(..4) == 0 && key != "string" => vec!["DEL".into(), key],
         _ => vec!["ZREM".into(), key.clone(), member(rng, &key), member(rng, &key)],
     }
 }
@@ -195,7 +199,7 @@ fn combining(rng: &mut fastrand::Rng) -> Vec<String> {
     }
     if rng.u8(..3) == 0 {
         words.push("WEIGHTS".into());
-        words.extend((0..keys).map(|_| rng.i8(-2..4).to_string()));
+        words.extend((0..keys).map(|_| rng.i8(1..5).to_string()));
     }
     if rng.u8(..3) == 0 {
         words.extend(["AGGREGATE".into(), pick(rng, &["SUM", "MIN", "MAX", "AVG"]).into()]);

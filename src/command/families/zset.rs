@@ -7,7 +7,7 @@ use crate::command::ctx::Ctx;
 use crate::command::events::NotifyClasses;
 use crate::command::typed::Changed;
 use crate::keyspace::ValueRef;
-use crate::keyspace::types::{Packing, Zset};
+use crate::keyspace::types::{Packing, Zset, ZsetRef};
 use crate::resp::{Args, Reply};
 
 const NOT_A_FLOAT: &str = "ERR value is not a valid float";
@@ -287,10 +287,15 @@ pub(crate) fn zscan(ctx: &mut Ctx<'_>, args: &Args<'_>) {
     ctx.read_zset(&args[1], |zset, reply| {
         scan_elements(args, cursor, zset, reply, |zset, step| {
             let (cursor, count) = (step.cursor, step.count);
+            let is_packed = matches!(zset, ZsetRef::Packed(_));
             zset.scan(cursor, count, &mut |member, score| {
                 if member.with_bytes(|member| step.wants(member)) {
                     step.tell(member);
-                    step.tell(ValueRef::Bytes(Text::of(score).as_bytes()));
+                    // What is packed is told as it stands there.
+                    match double::integer(score).filter(|_| is_packed) {
+                        Some(number) => step.tell(ValueRef::Int(number)),
+                        None => step.tell(ValueRef::Bytes(Text::of(score).as_bytes())),
+                    }
                 }
             })
         });

@@ -79,7 +79,6 @@ fn pop(ctx: &mut Ctx<'_>, args: &Args<'_>, side: Side) {
     let count = match args.get(2) {
         None => None,
         Some(text) => match parse_i64(text).and_then(|count| usize::try_from(count).ok()) {
-            Some(0) => return ctx.reply.array(0),
             Some(count) => Some(count),
             None => return ctx.reply.error(NOT_POSITIVE),
         },
@@ -94,7 +93,7 @@ fn pop(ctx: &mut Ctx<'_>, args: &Args<'_>, side: Side) {
     ctx.reply.take_back(reply);
     match popped {
         Changed::Missing => ctx.reply.array(0),
-        Changed::WrongType => {}
+        Changed::WrongType | Changed::There { result: 0, .. } => {}
         Changed::There { result, emptied } => {
             ctx.log_verbatim();
             ctx.effects.set_changes(result as u64);

@@ -146,6 +146,10 @@ impl<'a> Request<'a> {
     /// The places of what is to be told.
     fn places(&self, zset: ZsetRef<'_>) -> Range<usize> {
         let all = self.wanted.places(zset, self.reversed);
+        if matches!(self.wanted, Wanted::Rank(..)) {
+            // A limit of -1 is let through, and its offset is not heeded.
+            return all;
+        }
         let Ok(offset) = usize::try_from(self.offset) else { return 0..0 };
         let skipped = offset.min(all.len());
         let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);

@@ -95,7 +95,9 @@ pub(super) fn insert(pack: &mut Listpack, member: &[u8], score: f64) {
         }
     };
     let text = Text::of(score);
-    let values = [ValueRef::from_string(member), ValueRef::from_string(text.as_bytes())];
+    let score = double::integer(score)
+        .map_or_else(|| ValueRef::from_string(text.as_bytes()), ValueRef::Int);
+    let values = [ValueRef::from_string(member), score];
     pack.insert(position, &values);
 }
 
