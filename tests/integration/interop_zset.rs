@@ -1,13 +1,14 @@
 //! Sorted sets against a real redis-server: random commands answered byte for byte alike, equal digests and
-//! encodings, payloads that go both ways, and effects that make the same again.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
+//! encodings, and payloads that go both ways.
 
 use vellum::resp::Protocol;
 
 use crate::command_runner::Runner;
 use crate::redis_server::{Answer, RedisServer};
-use crate::zset_script::{KEYS, limits, random_command};
+use crate::zset_script::{limits, random_command};
 
+/// The keys that may hold sorted sets.
+const KEYS: &[&str] = &["a", "b", "c", "large", "target", "lex", "lexlarge"];
 const COMMANDS_PER_CHECK: usize = 100;
 
 fn redis(dir: &std::path::Path) -> RedisServer {
@@ -29,7 +30,7 @@ fn bulk(reply: &[u8]) -> Option<&[u8]> {
     reply.starts_with(b"$").then(|| reply.get(start..reply.len() - 2)).flatten()
 }
 
-fn compare(ours: &mut Runner, theirs: &mut RedisServer, again: &mut Runner) {
+fn compare(ours: &mut Runner, theirs: &mut RedisServer) {
     for key in KEYS {
         let words = [&b"OBJECT"[..], b"ENCODING", key.as_bytes()];
         let (our, their) = (ours.run(&words), theirs.raw(&words));
@@ -49,9 +50,6 @@ fn compare(ours: &mut Runner, theirs: &mut RedisServer, again: &mut Runner) {
         assert_eq!(restored, Answer::Line(b"+OK".to_vec()), "{key}");
         let restored = ours.run(&[b"RESTORE", key.as_bytes(), b"0", their, b"REPLACE"]);
         assert_eq!(restored, b"+OK\r\n", "{key}");
-        for logged in ours.logged().to_vec() {
-            again.replay(&logged);
-        }
         let words = [&b"ZRANGE"[..], key.as_bytes(), b"0", b"-1", b"WITHSCORES"];
         let (our, their) = (ours.run(&words), theirs.raw(&words));
         assert_eq!(our.escape_ascii().to_string(), their.escape_ascii().to_string(), "{key}");
@@ -63,11 +61,9 @@ fn compare(ours: &mut Runner, theirs: &mut RedisServer, again: &mut Runner) {
 #[test]
 fn sorted_sets_are_as_in_redis() {
     let dir = tempfile::tempdir().unwrap();
-    let (mut ours, mut theirs, mut again) = (runner(), redis(dir.path()), runner());
+    let (mut ours, mut theirs) = (runner(), redis(dir.path()));
     let mut rng = fastrand::Rng::with_seed(2026);
-    for runner in [&mut ours, &mut again] {
-        runner.run(&[b"SET", b"string", b"x"]);
-    }
+    ours.run(&[b"SET", b"string", b"x"]);
     theirs.raw(&[b"SET", b"string", b"x"]);
     for (version, protocol) in [(&b"2"[..], Protocol::Resp2), (b"3", Protocol::Resp3)] {
         theirs.raw(&[b"HELLO", version]);
@@ -83,12 +79,8 @@ fn sorted_sets_are_as_in_redis() {
                 "{}",
                 told.join(" ")
             );
-            for logged in ours.logged().to_vec() {
-                again.replay(&logged);
-            }
             if number % COMMANDS_PER_CHECK == 0 {
-                assert!(ours.content() == again.content(), "{}", told.join(" "));
-                compare(&mut ours, &mut theirs, &mut again);
+                compare(&mut ours, &mut theirs);
             }
         }
     }

@@ -54,6 +54,7 @@ mod interop_rdb;
 mod interop_replication;
 #[cfg(feature = "interop")]
 mod interop_sentinel;
+#[cfg(feature = "interop")]
 mod interop_set;
 #[cfg(feature = "interop")]
 mod interop_stream;

@@ -2,9 +2,6 @@
 
 use vellum::keyspace::types::PackedLimits;
 
-/// The keys: members of the last two all have one score; one is a string, one is not there.
-pub const KEYS: &[&str] = &["a", "b", "c", "large", "target", "lex", "lexlarge"];
-
 /// Limits that a few members go beyond.
 pub fn limits() -> PackedLimits {
     PackedLimits { zset_entries: 12, zset_value: 10, ..PackedLimits::default() }
