@@ -30,6 +30,7 @@ pub const DEMOTED: &[u8] =
 /// A command that waits.
 #[derive(Debug)]
 struct Waiter {
+    client: u64,
     spec: &'static Spec,
     handler: Handler,
     args: OwnedArgs,
@@ -171,6 +172,7 @@ impl Engine {
         };
         let slot = Rc::new(RefCell::new(Slot::default()));
         let place = self.waiters.0.borrow_mut().join(Waiter {
+            client: session.id(),
             spec,
             handler,
             args,
@@ -264,6 +266,16 @@ impl Engine {
     pub(super) fn awaken_databases(&mut self, first: usize, second: usize) {
         for (db, key) in self.waiters.keys_in([first, second]) {
             self.events().ready(db, &key);
+        }
+    }
+
+    /// Serves these clients no more: somebody else has ended their waits, or their connections.
+    pub fn forget_waiters(&mut self, clients: &[u64]) {
+        let mut queue = self.waiters.0.borrow_mut();
+        let waiters = queue.waiters.iter().filter(|(_, waiter)| clients.contains(&waiter.client));
+        let places: Vec<u64> = waiters.map(|(place, _)| *place).collect();
+        for place in places {
+            queue.leave(place);
         }
     }
 

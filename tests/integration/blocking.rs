@@ -96,6 +96,33 @@ fn nothing_waits_in_a_transaction_and_what_one_makes_is_served_at_its_end() {
 }
 
 #[test]
+fn who_was_sent_away_is_not_served_any_more() {
+    let (_dir, server) = start();
+    let mut client = server.client();
+    for end in ["UNBLOCK", "KILL"] {
+        let mut waiting = server.client();
+        let id = waiting.command(&["CLIENT", "ID"]).integer().to_string();
+        waiting.send(&["BLPOP", "a", "0"]).expect("a connection");
+        wait_until("the client to wait", || client.info("blocked_clients") == "1");
+        client.command(&["MULTI"]);
+        if end == "KILL" {
+            client.command(&["CLIENT", "KILL", "ID", &id]);
+        } else {
+            client.command(&["CLIENT", "UNBLOCK", &id]);
+        }
+        client.command(&["RPUSH", "a", "x"]);
+        client.command(&["EXEC"]);
+        assert_eq!(client.command(&["LLEN", "a"]).integer(), 1, "{end}");
+        match waiting.read() {
+            Ok(reply) => assert_eq!((end, reply), ("UNBLOCK", Value::Null)),
+            Err(_) => assert_eq!(end, "KILL"),
+        }
+        client.command(&["DEL", "a"]);
+        wait_until("nobody to wait", || client.info("blocked_clients") == "0");
+    }
+}
+
+#[test]
 fn a_key_may_come_by_any_way() {
     let (_dir, server) = start();
     let mut client = server.client();

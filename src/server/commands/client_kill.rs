@@ -98,6 +98,7 @@ pub fn kill(mut call: Call<'_>) -> Flow {
     for &client in taken.iter().filter(|&&client| client != asking) {
         call.node.order(Order::Kill { client });
     }
+    call.engine.forget_waiters(&taken);
     let reply = call.reply();
     match (by_address, taken.is_empty()) {
         (true, true) => reply.error("ERR No such client"),
@@ -145,6 +146,7 @@ pub fn unblock(mut call: Call<'_>) -> Flow {
         Blocked::Keys(nothing) => encode_nothing(nothing, card.protocol.get()),
         Blocked::Held => Vec::new(),
     };
+    call.engine.forget_waiters(&[card.id]);
     call.node.order(Order::Unblock { client: card.id, bytes });
     call.reply().integer(1);
     Flow::Continue
