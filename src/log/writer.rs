@@ -118,7 +118,7 @@ struct Queued {
 pub(super) struct SegmentFile {
     file: Latched,
     syncing: Mutex<()>,
-    /// Set once a sync has failed: what was not durable then may be gone although it can be read.
+    /// Set once a sync through another handle than `file` has failed.
     distrusted: AtomicBool,
 }
 
@@ -131,7 +131,7 @@ impl SegmentFile {
     fn sync(&self) -> std::io::Result<()> {
         // The mutex guards no data; a panic of another holder changes nothing here.
         let _one_at_a_time = self.syncing.lock().unwrap_or_else(PoisonError::into_inner);
-        self.noting_failure(self.file.sync_data())
+        self.file.sync_data()
     }
 
     pub(super) fn len(&self) -> std::io::Result<u64> {
@@ -149,13 +149,13 @@ impl SegmentFile {
         if self.file.len()? != len {
             self.file.set_len(len)?;
         }
-        self.noting_failure(self.file.sync_all())
+        self.file.sync_all()
     }
 
-    fn noting_failure(&self, synced: std::io::Result<()>) -> std::io::Result<()> {
-        // Of two failures that race one is enough: the flag never goes back.
-        self.distrusted.fetch_or(synced.is_err(), Ordering::Relaxed);
-        synced
+    /// Whether a sync has failed: what was not durable then may be gone although it can be read.
+    fn is_distrusted(&self) -> bool {
+        // Whoever reads the flag has set it, or has taken the file over from who did.
+        self.file.sync_has_failed() || self.distrusted.load(Ordering::Relaxed)
     }
 }
 
