@@ -1,11 +1,14 @@
 //! The keyspace alone: lookups and inserts with a million keys, the memory a key takes, the longest
-//! single insert while a database grows, and the cost of a step of SCAN and of the snapshot walk.
+//! single insert while a database grows, the cost of a step of SCAN and of the snapshot walk, and the
+//! tree that large values are made of.
 //! The figures of memory and the longest insert are printed where no filter is given.
 
 use std::hint::black_box;
+use std::ops::Range;
 use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, Throughput};
+use vellum::keyspace::types::tree::{Leaf, SplitAt, Tree};
 use vellum::keyspace::{Entry, Keyspace, ValueRef, WalkSink};
 
 const KEYS: u64 = 1_000_000;
@@ -111,7 +114,7 @@ fn lookups(c: &mut Criterion) {
                     let mut key = [0; 16];
                     let key = write_key(&mut key, number);
                     let entry = keyspace.db(0).get(keyspace.hash(key), key);
-                    black_box(entry.map(|entry| entry.value().len()));
+                    black_box(entry.and_then(|entry| entry.as_string()).map(|s| s.len()));
                 }
             },
             BatchSize::SmallInput,
@@ -130,7 +133,7 @@ fn lookups(c: &mut Criterion) {
                 hashes.iter().for_each(|&hash| keyspace.db(0).prefetch_entry(hash));
                 for (key, &hash) in keys.iter().zip(&hashes) {
                     let entry = keyspace.db(0).get(hash, key);
-                    black_box(entry.map(|entry| entry.value().len()));
+                    black_box(entry.and_then(|entry| entry.as_string()).map(|s| s.len()));
                 }
             },
             BatchSize::SmallInput,
@@ -170,7 +173,7 @@ impl WalkSink for Count {
     fn database(&mut self, _: usize, _: usize, _: usize) {}
 
     fn entry(&mut self, _: usize, entry: &Entry) {
-        self.0 += black_box(entry.value().len()) as u64;
+        self.0 += black_box(entry.as_string().map_or(0, |s| s.len())) as u64;
     }
 }
 
@@ -183,6 +186,132 @@ fn walk(c: &mut Criterion) {
             let begun = keyspace.begin_walk(Box::new(Count(0)));
             while begun.is_ok() && !keyspace.walk_step(64) {}
         });
+    });
+    group.finish();
+}
+
+const ITEMS_MAX: usize = 128;
+
+/// A leaf of numbers in order: the cost of the tree itself.
+#[derive(Clone)]
+struct Numbers(Vec<u64>);
+
+impl Leaf for Numbers {
+    type Key = u64;
+
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn heap_bytes(&self) -> usize {
+        self.0.capacity() * 8
+    }
+
+    fn separator(_: &Self, after: &Self) -> u64 {
+        after.0[0]
+    }
+
+    fn is_oversized(&self) -> bool {
+        self.len() > ITEMS_MAX
+    }
+
+    fn is_undersized(&self) -> bool {
+        self.len() < ITEMS_MAX / 4
+    }
+
+    fn split(&mut self, at: SplitAt) -> Self {
+        Self(self.0.split_off(match at {
+            SplitAt::Start => self.len() - ITEMS_MAX,
+            SplitAt::Middle => self.len() / 2,
+            SplitAt::End => ITEMS_MAX,
+        }))
+    }
+
+    fn fits(&self, next: &Self) -> bool {
+        self.len() + next.len() <= ITEMS_MAX
+    }
+
+    fn append(&mut self, mut next: Self) {
+        self.0.append(&mut next.0);
+    }
+
+    fn remove(&mut self, range: Range<usize>) {
+        self.0.drain(range);
+    }
+}
+
+/// A million even numbers, put in one by one behind each other.
+fn filled_tree() -> Tree<Numbers> {
+    let mut tree = Tree::new();
+    tree.push_leaf_back(Numbers(vec![0]));
+    for number in 1..KEYS {
+        tree.update_at(tree.len(), |leaf, at| leaf.0.insert(at, number * 2));
+    }
+    tree
+}
+
+fn find_in_tree(tree: &Tree<Numbers>, number: u64) -> Option<usize> {
+    let (leaf, before) = tree.seek(|key| key.cmp(&number))?;
+    Some(before + leaf.0.partition_point(|item| *item < number))
+}
+
+/// Changes that leave the tree as large as it was, and what does not change it.
+fn tree(c: &mut Criterion) {
+    let mut tree = filled_tree();
+    println!("tree: {} levels above the leaves", tree.height());
+    let mut rng = fastrand::Rng::with_seed(1);
+    let mut group = c.benchmark_group("keyspace, tree of a million");
+    group.bench_function("find by position", |b| {
+        b.iter(|| tree.at(rng.usize(..tree.len())).map(|(leaf, at)| leaf.0[at]));
+    });
+    group.bench_function("find by key, with rank", |b| {
+        b.iter(|| find_in_tree(&tree, rng.u64(..KEYS * 2)));
+    });
+    group.bench_function("change by position", |b| {
+        b.iter(|| tree.update_at(rng.usize(..tree.len()), |leaf, at| black_box(leaf.0[at])));
+    });
+    group.bench_function("insert and remove by key", |b| {
+        b.iter(|| {
+            let number = rng.u64(..KEYS) * 2 + 1;
+            for is_insert in [true, false] {
+                tree.update_seek(
+                    |key| key.cmp(&number),
+                    |leaf, _| {
+                        let at = leaf.0.partition_point(|item| *item < number);
+                        if is_insert {
+                            leaf.0.insert(at, number);
+                        } else {
+                            leaf.0.remove(at);
+                        }
+                    },
+                );
+            }
+        });
+    });
+    group.bench_function("change a clone, path and leaf copied", |b| {
+        b.iter(|| {
+            let mut clone = tree.clone();
+            clone.update_at(rng.usize(..tree.len()), |leaf, at| black_box(leaf.0[at]))
+        });
+    });
+    group.bench_function("push at the back, pop at the front", |b| {
+        b.iter(|| {
+            tree.update_at(tree.len(), |leaf, at| leaf.0.insert(at, KEYS * 4));
+            tree.update_at(0, |leaf, _| leaf.0.remove(0))
+        });
+    });
+    group.bench_function("push at the front, pop at the back", |b| {
+        b.iter(|| {
+            tree.update_at(0, |leaf, at| leaf.0.insert(at, 0));
+            tree.update_at(tree.len() - 1, |leaf, at| leaf.0.remove(at))
+        });
+    });
+    group.sample_size(10).throughput(Throughput::Elements(KEYS));
+    group.bench_function("push a million at the back", |b| {
+        b.iter_with_large_drop(filled_tree);
+    });
+    group.bench_function("go through all leaves", |b| {
+        b.iter(|| tree.leaves_from(0).map(|(leaf, _)| leaf.len()).sum::<usize>());
     });
     group.finish();
 }
@@ -202,5 +331,6 @@ fn main() {
     lookups(&mut criterion);
     inserts(&mut criterion);
     walk(&mut criterion);
+    tree(&mut criterion);
     criterion.final_summary();
 }

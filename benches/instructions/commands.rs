@@ -5,7 +5,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use vellum::base::{Clock, ManualClock, Offset, ReplId};
-use vellum::command::{Events, HostCommand, Settings, Spec};
+use vellum::command::{HostCommand, Settings, Spec};
 use vellum::engine::service::Pause;
 use vellum::engine::{Committer, Engine, Flow, Host, InlineSync, Peer, Ran, Session};
 use vellum::keyspace::Keyspace;
@@ -117,18 +117,21 @@ impl Kind {
 pub enum LogState {
     /// Nowhere: the engine by itself.
     None,
-    /// To the backlog for replicas (`appendonly no`).
+    /// Nowhere, but counted: `appendonly no` without replicas.
+    Asleep,
+    /// To the backlog for replicas: `appendonly no` with any.
     Backlog,
     /// To the log, which is synced before the reply (`appendfsync always`).
     Always,
 }
 
 impl LogState {
-    pub const ALL: [Self; 3] = [Self::None, Self::Backlog, Self::Always];
+    pub const ALL: [Self; 4] = [Self::None, Self::Asleep, Self::Backlog, Self::Always];
 
     pub fn name(self) -> &'static str {
         match self {
             Self::None => "none",
+            Self::Asleep => "asleep",
             Self::Backlog => "backlog",
             Self::Always => "always",
         }
@@ -180,11 +183,13 @@ impl Host for NoHost {
         None
     }
 
+    fn sleep(&self, _: u64) -> Pause {
+        Box::pin(std::future::pending())
+    }
+
     fn after(&self, _: &Session, _: &'static Spec, _: &Args<'_>, _: Ran) {}
 
     fn refused(&self, _: &Session, _: Option<&'static Spec>, _: &[u8]) {}
-
-    fn events(&self, _: &mut Engine, _: &Events) {}
 }
 
 /// An engine and one connection to it, but for the socket.
@@ -215,7 +220,7 @@ impl Rig {
     fn open_log(&mut self, state: LogState) {
         let policy = match state {
             LogState::None => return,
-            LogState::Backlog => SyncPolicy::No,
+            LogState::Asleep | LogState::Backlog => SyncPolicy::No,
             LogState::Always => SyncPolicy::Always,
         };
         let disk = UnwrittenDisk::new();
@@ -230,6 +235,7 @@ impl Rig {
         let identity = Identity::new(ReplId::from_random([1; 20]));
         let head = Head { identity, offset: Offset::ZERO, db: 0 };
         let writer = match state {
+            LogState::Asleep => opening.asleep(head).unwrap(),
             LogState::Backlog => opening.backlog(head, NOW_MS).unwrap(),
             _ => opening.durable(&recovery, head, NOW_MS).unwrap(),
         };

@@ -8,8 +8,8 @@ const BEGIN: &str = "<!-- written by instructions: begin -->\n";
 const END: &str = "<!-- written by instructions: end -->\n";
 
 const COMMANDS_HEAD: &str = "\
-| command | depth | no log | backlog only | always |
-| --- | --- | ---: | ---: | ---: |
+| command | depth | no log | asleep | backlog | always |
+| --- | --- | ---: | ---: | ---: | ---: |
 ";
 const FILES_HEAD: &str = "\
 | work | instructions |

@@ -20,5 +20,9 @@ pub const FRAME_PAYLOAD_LEN_MAX: u32 = 2 * 1024 * 1024 * 1024 - 1;
 pub const FRAME_PAYLOAD_LEN_TARGET: usize = 1024 * 1024;
 /// Longest string value, in bytes, that a snapshot may hold.
 pub const RDB_STRING_LEN_MAX: u64 = 2 * 1024 * 1024 * 1024;
+/// Longest sparse HyperLogLog by default, in bytes (`hll-sparse-max-bytes`).
+pub const HLL_SPARSE_LEN_MAX_DEFAULT: usize = 3000;
 /// Largest number of databases.
 pub const DATABASES_MAX: usize = 65_536;
+/// Strings of so many bytes are shared by keyspace, requests and replies; shorter ones are copied.
+pub const SHARED_LEN_MIN: usize = 8 * 1024;

@@ -5,11 +5,13 @@
 
 use super::access;
 use super::effects::Effects;
-use super::events::{Events, NotifyClasses};
+use super::events::{Events, Notify, NotifyClasses};
 use super::table::Table;
 use super::touched::Touched;
-use crate::base::limits::BULK_LEN_MAX_DEFAULT;
-use crate::keyspace::{Db, Entry, EntryMut, Garbage, Keyspace, NewValue, ValueRef};
+use super::waiting::Waiting;
+use crate::base::limits::{BULK_LEN_MAX_DEFAULT, HLL_SPARSE_LEN_MAX_DEFAULT};
+use crate::keyspace::types::PackedLimits;
+use crate::keyspace::{Db, Entry, EntryMut, Garbage, Keyspace, NewValue};
 use crate::resp::Reply;
 
 /// Whose command it is.
@@ -30,12 +32,20 @@ pub struct Settings {
     pub is_replica: bool,
     /// Expired keys are hidden but not deleted: writes are paused (`CLIENT PAUSE`).
     pub expiry_paused: bool,
+    /// Clients' writes are refused, because the log or a snapshot has failed.
+    pub writes_refused: bool,
     /// Expired keys are logged as `UNLINK` instead of `DEL` (`lazyfree-lazy-expire`).
     pub lazyfree_lazy_expire: bool,
     /// Longest string, in bytes (`proto-max-bulk-len`).
     pub bulk_len_max: u64,
+    /// Longest sparse HyperLogLog, in bytes (`hll-sparse-max-bytes`).
+    pub hll_sparse_len_max: usize,
     /// How keys are aged for eviction.
     pub aging: access::Aging,
+    /// How large collections may be and still be packed; the keyspace goes by its own copy.
+    pub packed: PackedLimits,
+    /// Which keyspace notifications are published.
+    pub notify: Notify,
 }
 
 impl Default for Settings {
@@ -43,9 +53,13 @@ impl Default for Settings {
         Self {
             is_replica: false,
             expiry_paused: false,
+            writes_refused: false,
             lazyfree_lazy_expire: false,
             bulk_len_max: BULK_LEN_MAX_DEFAULT,
+            hll_sparse_len_max: HLL_SPARSE_LEN_MAX_DEFAULT,
             aging: access::Aging::default(),
+            packed: PackedLimits::default(),
+            notify: Notify::default(),
         }
     }
 }
@@ -58,6 +72,8 @@ pub enum Use {
     /// It looks at the key's surroundings only (`TTL`, `TYPE`, `OBJECT`), or the client asked for it
     /// (`CLIENT NO-TOUCH`).
     Unnoticed,
+    /// Neither that, nor is a missing key told of (`OBJECT`).
+    Untold,
 }
 
 /// All that a command may read and change.
@@ -77,6 +93,8 @@ pub struct Ctx<'a> {
     pub touched: &'a mut Touched,
     /// Where changes are told.
     pub events: &'a mut Events,
+    /// Where a command says that it waits.
+    pub waiting: &'a mut Waiting,
     /// Memory to be freed on another thread.
     pub garbage: &'a mut Vec<Garbage>,
     /// Chance, seeded.
@@ -104,6 +122,26 @@ impl Ctx<'_> {
         hash
     }
 
+    /// Longest string that the command may make, in bytes. What a master or the log asks for has been
+    /// allowed before, perhaps by other directives.
+    pub fn string_len_max(&self) -> u64 {
+        if self.origin == Origin::Client { self.settings.bulk_len_max } else { i64::MAX as u64 }
+    }
+
+    /// Whether a reader may note in a key what it has computed, which is logged like a write.
+    pub fn may_note(&self) -> bool {
+        let settings = self.settings;
+        let is_barred = settings.is_replica || settings.expiry_paused || settings.writes_refused;
+        self.origin != Origin::Client || !is_barred
+    }
+
+    /// Whether a reader does not see `key` and it is there all the same, because its time has come and
+    /// this server may not delete it. One that repeats the command from the log does see it.
+    pub fn is_hidden(&self, key: &[u8]) -> bool {
+        let entry = self.keyspace.db(self.db).get(self.keyspace.hash(key), key);
+        self.origin == Origin::Client && entry.is_some_and(|entry| entry.is_expired(self.now_ms))
+    }
+
     /// Hands the entry of `key` to `f`, if there is one that has not expired.
     pub fn read<R>(
         &mut self,
@@ -126,17 +164,10 @@ impl Ctx<'_> {
             None => {}
         }
         self.events.misses += 1;
-        self.events.notify(NotifyClasses::KEY_MISS, "keymiss", self.db, key);
+        if usage != Use::Untold {
+            self.events.notify(NotifyClasses::KEY_MISS, "keymiss", self.db, key);
+        }
         f(None, self.reply)
-    }
-
-    /// Like [`read`](Self::read) for a command on strings: `f` gets the string.
-    pub fn read_string<R>(
-        &mut self,
-        key: &[u8],
-        f: impl FnOnce(Option<ValueRef<'_>>, &mut Reply) -> R,
-    ) -> R {
-        self.read(key, Use::Counts, |entry, reply| f(entry.map(Entry::value), reply))
     }
 
     /// Readies `key` for a change: an expired entry is deleted first. Returns the key's hash.
@@ -189,19 +220,41 @@ impl Ctx<'_> {
         value: impl Into<NewValue<'v>>,
         expire_ms: Option<u64>,
     ) {
+        let value = value.into();
+        if matches!(value, NewValue::Collection(_)) {
+            self.events.ready(self.db, key);
+        }
         let database = self.keyspace.db_mut(self.db);
-        database.insert(hash, key, value, expire_ms);
+        let replaced = database.insert(hash, key, value, expire_ms);
         self.events.modified(self.db, key);
+        if !replaced {
+            self.notify(NotifyClasses::NEW, "new", key);
+        }
     }
 
     /// Deletes a prepared key; whether it was there. Tells watchers and subscribers.
     pub fn delete(&mut self, hash: u64, key: &[u8]) -> bool {
-        let removed = self.database().remove(hash, key);
+        let removed = self.remove(hash, key);
         if removed {
             self.events.modified(self.db, key);
             self.notify(NotifyClasses::GENERIC, "del", key);
         }
         removed
+    }
+
+    /// Removes a prepared key and says nothing; whether it was there. What takes long to free is freed
+    /// elsewhere.
+    pub fn remove(&mut self, hash: u64, key: &[u8]) -> bool {
+        let entry = self.database().take(hash, key);
+        if let Some(entry) = entry {
+            if entry.is_large() {
+                let mut garbage = Garbage::default();
+                garbage.add(entry);
+                self.garbage.push(garbage);
+            }
+            return true;
+        }
+        false
     }
 
     /// A notification is due for a key of the selected database.

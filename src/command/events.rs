@@ -24,6 +24,34 @@ impl NotifyClasses {
     pub const KEY_MISS: Self = Self(1 << 4);
     /// `n`: new keys.
     pub const NEW: Self = Self(1 << 5);
+    /// `l`: list commands.
+    pub const LIST: Self = Self(1 << 6);
+    /// `s`: set commands.
+    pub const SET: Self = Self(1 << 7);
+    /// `h`: hash commands.
+    pub const HASH: Self = Self(1 << 8);
+    /// `z`: sorted-set commands.
+    pub const ZSET: Self = Self(1 << 9);
+    /// `t`: stream commands.
+    pub const STREAM: Self = Self(1 << 10);
+
+    /// The class of a letter of `notify-keyspace-events`, if there is anything of it to tell.
+    pub fn of_letter(letter: u8) -> Option<Self> {
+        let letters = [
+            (b'g', Self::GENERIC),
+            (b'$', Self::STRING),
+            (b'x', Self::EXPIRED),
+            (b'e', Self::EVICTED),
+            (b'm', Self::KEY_MISS),
+            (b'n', Self::NEW),
+            (b'l', Self::LIST),
+            (b's', Self::SET),
+            (b'h', Self::HASH),
+            (b'z', Self::ZSET),
+            (b't', Self::STREAM),
+        ];
+        letters.iter().find(|(known, _)| *known == letter).map(|(_, class)| *class)
+    }
 
     /// Whether any of `other` is in.
     pub const fn has_any(self, other: Self) -> bool {
@@ -37,6 +65,17 @@ impl BitOr for NotifyClasses {
     fn bitor(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
+}
+
+/// Which keyspace notifications are published, and where (`notify-keyspace-events`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Notify {
+    /// The classes.
+    pub classes: NotifyClasses,
+    /// `K`: in a channel for each key.
+    pub by_key: bool,
+    /// `E`: in a channel for each kind of event.
+    pub by_event: bool,
 }
 
 /// One thing that happened.
@@ -95,6 +134,9 @@ pub struct Events {
     pub watched: bool,
     /// The classes of notifications that are switched on.
     pub notify_classes: NotifyClasses,
+    /// Whether any client waits for any key to be made.
+    pub awaited: bool,
+    ready: Vec<(usize, Vec<u8>)>,
     items: Vec<Item>,
     keys: Vec<u8>,
 }
@@ -114,6 +156,18 @@ impl Events {
         }
     }
 
+    /// A key holds something that clients may wait for. Kept until [`take_ready`](Self::take_ready).
+    pub fn ready(&mut self, db: usize, key: &[u8]) {
+        if self.awaited {
+            self.ready.push((db, key.to_vec()));
+        }
+    }
+
+    /// The keys that hold something since the last call, in order.
+    pub fn take_ready(&mut self) -> Vec<(usize, Vec<u8>)> {
+        std::mem::take(&mut self.ready)
+    }
+
     /// All keys of a database are gone.
     pub fn flushed(&mut self, db: usize) {
         if self.watched {
@@ -123,7 +177,7 @@ impl Events {
 
     /// Two databases changed places.
     pub fn swapped(&mut self, first: usize, second: usize) {
-        if self.watched {
+        if self.watched || self.awaited {
             self.items.push(Item::Swapped { first, second });
         }
     }

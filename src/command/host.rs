@@ -1,5 +1,21 @@
 //! The commands that need more than keys: the server runs them.
 
+/// What can be listened to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Topic {
+    /// A channel.
+    Channel,
+    /// All channels whose names match a pattern.
+    Pattern,
+    /// A channel of a space of its own, that patterns do not reach.
+    ShardChannel,
+}
+
+impl Topic {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Channel, Self::Pattern, Self::ShardChannel];
+}
+
 /// A command whose work lies with sessions, configuration, log, snapshots or replicas. The layers
 /// above match on it once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -88,8 +104,18 @@ pub enum HostCommand {
     Monitor,
     /// `MULTI`
     Multi,
+    /// `PING [message]`: listeners get another reply.
+    Ping,
     /// `PSYNC replid offset`
     Psync,
+    /// `PUBLISH channel message`, `SPUBLISH shardchannel message`
+    Publish(Topic),
+    /// `PUBSUB CHANNELS [pattern]`, `PUBSUB SHARDCHANNELS [pattern]`
+    PubSubChannels(Topic),
+    /// `PUBSUB NUMPAT`
+    PubSubNumPat,
+    /// `PUBSUB NUMSUB [channel ...]`, `PUBSUB SHARDNUMSUB [shardchannel ...]`
+    PubSubNumSub(Topic),
     /// `QUIT`
     Quit,
     /// `REPLCONF name value ...`
@@ -112,10 +138,14 @@ pub enum HostCommand {
     SlowlogLen,
     /// `SLOWLOG RESET`
     SlowlogReset,
+    /// `SUBSCRIBE channel ...`, `PSUBSCRIBE pattern ...`, `SSUBSCRIBE shardchannel ...`
+    Subscribe(Topic),
     /// `SYNC`
     Sync,
     /// `TIME`
     Time,
+    /// `UNSUBSCRIBE [channel ...]`, `PUNSUBSCRIBE [pattern ...]`, `SUNSUBSCRIBE [shardchannel ...]`
+    Unsubscribe(Topic),
     /// `UNWATCH`
     Unwatch,
     /// `WAIT replicas timeout`

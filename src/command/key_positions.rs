@@ -16,8 +16,8 @@ pub struct KeyPosition {
 /// Calls `f` for every key among `args`, a request of `spec`; whether all could be told.
 pub fn for_each_key(spec: &Spec, args: &Args<'_>, mut f: impl FnMut(KeyPosition)) -> bool {
     let mut complete = true;
-    for keys in spec.keys {
-        let flags = flags_of(keys, args);
+    for keys in spec.keys.iter().filter(|keys| !keys.flags.has(KeyFlags::NOT_KEY)) {
+        let flags = flags_of(spec, keys, args);
         match range(keys, args) {
             Some((first, last, step)) => {
                 for index in (first..=last).step_by(step) {
@@ -69,10 +69,18 @@ pub fn are_movable(spec: &Spec) -> bool {
     spec.flags.has(Flags::MOVABLEKEYS) || !spec.keys.iter().all(fixed)
 }
 
-/// `SET` reads its key only when it is to tell the value before.
-fn flags_of(keys: &KeySpec, args: &Args<'_>) -> KeyFlags {
+/// What is done with keys. `SET` reads its key only when it is to tell the value before; `BITFIELD`
+/// changes its key only when it is not all `GET`.
+fn flags_of(spec: &Spec, keys: &KeySpec, args: &Args<'_>) -> KeyFlags {
     if !keys.flags.has(KeyFlags::VARIABLE_FLAGS) {
         return keys.flags;
+    }
+    if spec.name == "bitfield" {
+        return if is_all_get(args) {
+            KeyFlags::of(&[KeyFlags::RO, KeyFlags::ACCESS])
+        } else {
+            KeyFlags::of(&[KeyFlags::RW, KeyFlags::ACCESS, KeyFlags::UPDATE])
+        };
     }
     let reads = args.iter().skip(3).any(|arg| arg.eq_ignore_ascii_case(b"GET"));
     if reads {
@@ -80,6 +88,24 @@ fn flags_of(keys: &KeySpec, args: &Args<'_>) -> KeyFlags {
     } else {
         KeyFlags::of(&[KeyFlags::OW, KeyFlags::UPDATE])
     }
+}
+
+/// Whether a `BITFIELD` has no operation that writes, and no mistake in which one could hide.
+fn is_all_get(args: &Args<'_>) -> bool {
+    let mut index = 2;
+    while let Some(word) = args.get(index) {
+        let is = |name: &str| word.eq_ignore_ascii_case(name.as_bytes());
+        let more = match () {
+            () if is("GET") => 2,
+            () if is("OVERFLOW") => 1,
+            () => return false,
+        };
+        if index + more >= args.len() {
+            return false;
+        }
+        index += more + 1;
+    }
+    true
 }
 
 /// First, last and step of one group of keys; `None` when `args` do not say, or say nonsense.

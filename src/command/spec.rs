@@ -423,12 +423,30 @@ pub enum Group {
     Generic,
     /// Strings.
     String,
+    /// Lists.
+    List,
+    /// Sets.
+    Set,
+    /// Sorted sets.
+    SortedSet,
+    /// Hashes.
+    Hash,
+    /// Streams.
+    Stream,
+    /// Geospatial indexes.
+    Geo,
+    /// Bits of strings.
+    Bitmap,
+    /// Strings that count roughly.
+    HyperLogLog,
     /// Connections.
     Connection,
     /// The server.
     Server,
     /// Transactions.
     Transactions,
+    /// Publish and subscribe.
+    PubSub,
 }
 
 impl Group {
@@ -437,9 +455,18 @@ impl Group {
         match self {
             Self::Generic => "generic",
             Self::String => "string",
+            Self::List => "list",
+            Self::Set => "set",
+            Self::SortedSet => "sorted-set",
+            Self::Hash => "hash",
+            Self::Stream => "stream",
+            Self::Geo => "geo",
+            Self::Bitmap => "bitmap",
+            Self::HyperLogLog => "hyperloglog",
             Self::Connection => "connection",
             Self::Server => "server",
             Self::Transactions => "transactions",
+            Self::PubSub => "pubsub",
         }
     }
 }
@@ -602,6 +629,11 @@ impl Spec {
     pub fn accepts(&self, arg_count: usize) -> bool {
         let required = self.arity.unsigned_abs() as usize;
         if self.arity < 0 { arg_count >= required } else { arg_count == required }
+    }
+
+    /// Whether it names keys at all.
+    pub fn has_keys(&self) -> bool {
+        self.keys.iter().any(|keys| !keys.flags.has(KeyFlags::NOT_KEY))
     }
 
     /// Whether it may change keys.

@@ -4,7 +4,7 @@
 //! them, because it is the log that they come from.
 
 use super::executor::Engine;
-use crate::command::{HostCommand, Origin, Refusal, Run};
+use crate::command::{HostCommand, Origin, Refusal, Run, Topic};
 use crate::resp::stream::{Commands, StreamError};
 use crate::resp::{Args, Reply};
 
@@ -67,22 +67,29 @@ impl Applier {
             match run {
                 Run::Handler(handler) => {
                     let (db, origin) = (self.db, self.origin);
-                    self.reply.buffer.clear();
+                    self.reply.clear();
+                    engine.waiting.begin(false);
                     engine.run_handler(handler, db, &args, &mut self.reply, origin);
                 }
                 Run::Host(HostCommand::Select) => self.db = select(engine, &args[1])?,
+                // What was published before the server stopped is over.
+                Run::Host(HostCommand::Publish(topic)) if self.origin == Origin::Master => {
+                    engine.publish(topic, &args[1], &args[2]);
+                }
                 // MULTI and EXEC bracket what is applied whole anyway; PING and REPLCONF only move
                 // the offset.
                 Run::Host(_) | Run::Container => {}
             }
         }
         self.errors = self.reply.error_count();
+        engine.serve_waiters();
         Ok(())
     }
 }
 
-/// What a master's stream may hold that changes no data and is of no concern to this server.
-const MESSAGES: [&[u8]; 2] = [b"PUBLISH", b"SPUBLISH"];
+/// What a stream may hold that changes no data. Known under these names whatever clients call them.
+const MESSAGES: [(&[u8], Topic); 2] =
+    [(b"PUBLISH", Topic::Channel), (b"SPUBLISH", Topic::ShardChannel)];
 
 impl Engine {
     /// Whether a command of a log or a stream can be applied here, and how; `None` when there is
@@ -92,8 +99,9 @@ impl Engine {
     /// It cannot.
     pub fn acceptable(&self, args: &Args<'_>) -> Result<Option<Run>, ApplyError> {
         let Some(name) = args.get(0) else { return Ok(None) };
-        if MESSAGES.iter().any(|message| name.eq_ignore_ascii_case(message)) {
-            return Ok(None);
+        let message = MESSAGES.iter().find(|(known, _)| name.eq_ignore_ascii_case(known));
+        if let Some((_, topic)) = message {
+            return Ok((args.len() == 3).then_some(Run::Host(HostCommand::Publish(*topic))));
         }
         let spec = self.table().resolve(args).map_err(|refusal| match refusal {
             Refusal::Arity(spec) => ApplyError::Arity(spec.name),

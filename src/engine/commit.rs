@@ -2,7 +2,9 @@
 //!
 //! The writer has one owner at a time: the executor while it is idle, the log thread while that
 //! writes and syncs. Whatever is appended meanwhile gathers in the head and goes with the next
-//! commit.
+//! commit. A log that sleeps has nothing to commit: see [`sleep`].
+
+mod sleep;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -74,8 +76,10 @@ struct Done {
 
 /// The log as the executor sees it: the head that takes appends, and the writer behind it.
 pub struct Committer {
-    /// What has been appended and not yet been given to the writer.
+    /// What has been appended and not yet been given to the writer; only its length while the log
+    /// sleeps.
     head: FrameBuffer,
+    asleep: bool,
     /// The ticket behind the last byte of the head.
     appended: Ticket,
     /// The ticket behind the last byte given to the writer.
@@ -203,6 +207,7 @@ impl Committer {
         let log_clock = Arc::clone(&clock);
         Self {
             head: FrameBuffer::new(end, db),
+            asleep: writer.is_asleep(),
             appended: Ticket::NONE,
             given: Ticket::NONE,
             queue: VecDeque::new(),
@@ -265,6 +270,9 @@ impl Committer {
 
     /// What is known of the log as of the last commit.
     pub fn status(&self) -> LogStatus {
+        if self.asleep {
+            return LogStatus { backlog_start: self.head.end(), segments_len: 0, ..self.status };
+        }
         self.status
     }
 
@@ -312,7 +320,11 @@ impl Committer {
 
     /// Appends whole commands to the head. Local ones are kept here and never shipped.
     pub fn append(&mut self, commands: &[u8], local: bool) {
-        self.head.push(commands, local);
+        if self.asleep {
+            self.head.pass_over(commands.len(), local);
+        } else {
+            self.head.push(commands, local);
+        }
         self.appended = self.appended.after(commands.len() as u64);
     }
 
@@ -335,6 +347,9 @@ impl Committer {
     /// wants the executor, so that it should not sit in a system call.
     pub fn commit(&mut self, others_wait: bool) {
         self.collect();
+        if self.asleep {
+            self.pass_over();
+        }
         if self.failure.is_some() {
             return self.mend_if_due();
         }
@@ -377,6 +392,7 @@ impl Committer {
     /// Has the log thread run `task` after everything appended so far has been committed, and before
     /// anything appended later is: a cut in the log, without waiting for the disk.
     pub fn enqueue(&mut self, task: WriterTask) {
+        let task = if self.asleep { self.behind_counted(task) } else { task };
         if !self.head.is_empty() {
             let ticket = self.appended;
             let frames = self.take_head(FrameBuffer::new(Offset::ZERO, 0));
@@ -400,7 +416,10 @@ impl Committer {
             let started_us = self.clock.monotonic_us();
             let frames = self.take_head(writer.take_spare());
             self.given = self.appended;
-            let result = if frames.is_empty() {
+            let result = if self.asleep {
+                writer.pass_over(frames);
+                Ok(())
+            } else if frames.is_empty() {
                 writer.sync().map(|_| ())
             } else {
                 write(&mut writer, frames, true, self.clock.unix_ms())
@@ -426,7 +445,7 @@ impl Committer {
     ) -> Result<(), LogStopped> {
         let writer = self.settle()?;
         let result = task(writer);
-        self.status = LogStatus::of(writer);
+        self.note_writer();
         if let Err(error) = &result {
             self.fail(error);
         }
@@ -535,8 +554,10 @@ impl Committer {
         }
         match result {
             Ok(()) => {
-                self.written = writer.written();
-                self.durable = writer.durable();
+                if !self.asleep {
+                    self.written = writer.written();
+                    self.durable = writer.durable();
+                }
                 self.status = LogStatus::of(&writer);
                 if self.failure.take().is_some() {
                     tracing::warn!(offset = %self.durable, "the log takes writes again");

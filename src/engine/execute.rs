@@ -1,4 +1,4 @@
-//! MULTI, EXEC, DISCARD, WATCH and UNWATCH: a transaction is one unit in the log.
+//! MULTI, EXEC, DISCARD, WATCH and UNWATCH: a transaction is one unit in the log. PING.
 
 use super::executor::{Engine, Host};
 use super::gate::Ticket;
@@ -7,6 +7,23 @@ use super::session::Session;
 use super::transaction::StateAtWatch;
 use crate::command::Event;
 use crate::resp::Args;
+
+/// PING: who listens in RESP2 gets the form of a message.
+pub(super) fn ping(session: &mut Session, args: &Args<'_>) -> Flow {
+    let may_only_listen = session.may_only_listen();
+    let reply = &mut session.out.reply;
+    match (args.len(), may_only_listen) {
+        (1 | 2, true) => {
+            reply.array(2);
+            reply.bulk(b"pong");
+            reply.bulk(args.get(1).unwrap_or_default());
+        }
+        (1, false) => reply.simple("PONG"),
+        (2, false) => reply.bulk(&args[1]),
+        _ => reply.error("ERR wrong number of arguments for 'ping' command"),
+    }
+    Flow::Continue
+}
 
 impl Engine {
     pub(super) fn multi(&mut self, session: &mut Session) -> Flow {
@@ -95,7 +112,7 @@ impl Engine {
         }
         let queue = session.transaction.close();
         // What may not be written now could have been when it was queued.
-        let refusal = queue.iter().find_map(|q| self.guards.refusal(q.spec, true));
+        let refusal = queue.iter().find_map(|q| self.guards.refusal(q.spec, true, false));
         if let Some(text) = refusal {
             self.abort(session, &text);
             return Flow::Continue;
@@ -132,6 +149,13 @@ impl Engine {
 
     /// Tells the watchers what the last command changed.
     pub(super) fn tell_watchers(&mut self) {
+        if self.events_ref().awaited {
+            let swapped = self.events_ref().iter().find_map(|event| match event {
+                Event::Swapped { first, second } => Some((first, second)),
+                _ => None,
+            });
+            swapped.into_iter().for_each(|(a, b)| self.awaken_databases(a, b));
+        }
         if self.watches.is_empty() {
             return;
         }

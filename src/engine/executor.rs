@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use super::blocking::Waiters;
 use super::commit::Committer;
+use super::execute::ping;
 use super::gate::{Gate, Ticket};
 use super::guards::{Guards, runs_inside_multi};
 use super::incoming::Incoming;
@@ -10,13 +12,14 @@ use super::recover::LoadProgress;
 use super::service::{Flow, Pause};
 use super::session::{ReplyMode, Session};
 use super::snapshot::SnapshotTask;
+use super::subscriptions::Subscriptions;
 use super::transaction::{Queued, Watches};
 use crate::base::{Clock, Offset};
 use crate::command::effects::{Effect, canonical};
 use crate::command::spec::Flags;
 use crate::command::{
     self, Aging, Ctx, Effects, Events, Handler, HostCommand, Origin, Run, Settings, Spec, Table,
-    Touched,
+    Touched, Waiting,
 };
 use crate::keyspace::{Garbage, Keyspace};
 use crate::log::Identity;
@@ -47,14 +50,14 @@ pub trait Host {
     /// Whether an admitted command has to wait, and for what (`CLIENT PAUSE`).
     fn postpone(&self, engine: &Engine, session: &Session, spec: &Spec) -> Option<Pause>;
 
+    /// A pause of so many milliseconds.
+    fn sleep(&self, ms: u64) -> Pause;
+
     /// Sees a command that has run, with its reply.
     fn after(&self, session: &Session, spec: &'static Spec, args: &Args<'_>, ran: Ran);
 
     /// Sees a command that was refused before it ran; `text` is the error reply's.
     fn refused(&self, session: &Session, spec: Option<&'static Spec>, text: &[u8]);
-
-    /// Sees the keyspace events of one command (notifications).
-    fn events(&self, engine: &mut Engine, events: &Events);
 }
 
 /// What became of a command.
@@ -82,6 +85,8 @@ pub struct Engine {
     pub settings: Settings,
     /// Keys that clients watch.
     pub watches: Watches,
+    /// What clients listen to.
+    pub subscriptions: Subscriptions,
     /// What replies wait for.
     pub gate: Gate,
     /// Where time comes from.
@@ -97,6 +102,9 @@ pub struct Engine {
     effects: Effects,
     touched: Touched,
     events: Events,
+    pub(super) waiting: Waiting,
+    /// Clients that wait for keys.
+    pub waiters: Waiters,
     /// The database that the stream has selected.
     stream_db: usize,
     /// Effects of a transaction that is being run, gathered until its end.
@@ -161,14 +169,21 @@ const PREFETCH_WINDOW: usize = 16;
 
 impl Engine {
     /// An engine over an empty keyspace, without a log.
-    pub fn new(keyspace: Keyspace, settings: Settings, clock: Arc<dyn Clock>, seed: u64) -> Self {
+    pub fn new(
+        mut keyspace: Keyspace,
+        settings: Settings,
+        clock: Arc<dyn Clock>,
+        seed: u64,
+    ) -> Self {
         let now_ms = clock.unix_ms();
+        keyspace.set_packed_limits(settings.packed);
         Self {
             keyspace,
             log: None,
             guards: Guards::default(),
             settings,
             watches: Watches::default(),
+            subscriptions: Subscriptions::default(),
             gate: Gate::new(),
             clock,
             now_ms,
@@ -179,6 +194,8 @@ impl Engine {
             effects: Effects::default(),
             touched: Touched::default(),
             events: Events::default(),
+            waiting: Waiting::default(),
+            waiters: Waiters::default(),
             stream_db: 0,
             gathered: None,
             scratch: Vec::new(),
@@ -264,7 +281,8 @@ impl Engine {
         self.turn_us = self.clock.monotonic_us();
         self.now_ms = self.clock.unix_ms();
         self.age_new_entries();
-        let mut needs = Ticket::NONE;
+        // What was published before is told before the replies to come.
+        let mut needs = session.mix_in_mail();
         let mut next = first;
         let mut prefetched = first;
         let mut flow = Flow::Continue;
@@ -349,7 +367,11 @@ impl Engine {
                 session.out.reply.simple("QUEUED");
                 Flow::Continue
             }
-            Ok(spec) => self.call(host, session, spec, args, needs),
+            Ok(spec) => {
+                let flow = self.call(host, session, spec, args, needs);
+                self.serve_waiters();
+                flow
+            }
             Err(_) if command::table::is_http(args) => {
                 tracing::warn!(
                     client = session.id(),
@@ -370,6 +392,9 @@ impl Engine {
                 session.reply_mode = ReplyMode::On;
             }
         }
+        if session.has_mail() {
+            *needs = session.mix_in_mail().max(*needs);
+        }
         flow
     }
 
@@ -389,7 +414,8 @@ impl Engine {
         };
         let spec = self.table.resolve(args).map_err(unknown)?;
         let refuse = |text: Vec<u8>| Err(Refused { spec: Some(spec), text });
-        if let Some(text) = self.guards.refusal(spec, session.authenticated) {
+        let may_only_listen = session.may_only_listen();
+        if let Some(text) = self.guards.refusal(spec, session.authenticated, may_only_listen) {
             return refuse(text);
         }
         if let Some(text) = host.admission(self, session, spec, args) {
@@ -429,25 +455,24 @@ impl Engine {
                     self.apply_what_a_local_write_follows();
                 }
                 self.no_touch = session.card.no_touch.get();
+                self.waiting.begin(self.gathered.is_none());
                 let reply = &mut session.out.reply;
                 let ticket = self.run_handler(handler, db, args, reply, Origin::Client);
                 if self.gathered.is_none() && ticket.wrote {
                     session.last_write = self.offset();
                 }
                 *needs = ticket.needs.max(*needs);
-                if !self.events.is_empty() {
-                    let events = std::mem::take(&mut self.events);
-                    host.events(self, &events);
-                    self.events = events;
-                    self.events.clear();
+                match self.waiting.take() {
+                    None => Flow::Continue,
+                    Some(wanted) => Flow::Block(self.block(host, session, spec, args, wanted)),
                 }
-                Flow::Continue
             }
             Run::Host(HostCommand::Multi) => self.multi(session),
             Run::Host(HostCommand::Exec) => self.exec(host, session, needs),
             Run::Host(HostCommand::Discard) => self.discard(session),
             Run::Host(HostCommand::Watch) => self.watch(session, args),
             Run::Host(HostCommand::Unwatch) => self.unwatch(session),
+            Run::Host(HostCommand::Ping) => ping(session, args),
             Run::Host(command) => host.run(self, session, command, args),
             Run::Container => {
                 // Without its subcommand the arity was wrong, and that has been checked.
@@ -505,6 +530,7 @@ impl Engine {
             effects: &mut self.effects,
             touched: &mut self.touched,
             events: &mut self.events,
+            waiting: &mut self.waiting,
             garbage: &mut self.garbage,
             rng: &mut self.rng,
             origin,
@@ -517,9 +543,12 @@ impl Engine {
         if origin != Origin::Client {
             // A replica's save points count what its master writes.
             self.dirty += if origin == Origin::Master { self.effects.len() as u64 } else { 0 };
+            self.tell_subscribers(origin);
             return Outcome { wrote: false, needs: Ticket::NONE };
         }
-        self.conclude(args)
+        let outcome = self.conclude(args);
+        self.tell_subscribers(origin);
+        outcome
     }
 
     fn conclude(&mut self, args: &Args<'_>) -> Outcome {
@@ -582,8 +611,22 @@ impl Engine {
         self.log.as_ref().map_or(Ticket::NONE, Committer::appended)
     }
 
+    /// What a message published now has to wait for: all that was written before it.
+    pub(super) fn message_needs(&self) -> Ticket {
+        let is_writing = self.gathered.as_ref().is_some_and(|gathered| gathered.count > 0);
+        match &self.log {
+            // A transaction is logged as a whole at its end: once its first byte is released all of it is.
+            Some(log) if is_writing => log.appended().after(1),
+            _ => self.gate.read_everything(),
+        }
+    }
+
     pub(super) fn watching_changed(&mut self) {
         self.events.watched = !self.watches.is_empty();
+    }
+
+    pub(super) fn set_no_touch(&mut self, no_touch: bool) {
+        self.no_touch = no_touch;
     }
 
     /// The keyspace events and the counters beside them.
@@ -658,6 +701,22 @@ impl Engine {
         log.boundary();
     }
 
+    /// Puts a client's message into the stream, in its place among the writes: replicas have listeners, too.
+    pub fn log_message(&mut self, args: &Args<'_>) {
+        let bytes = canonical(args, &mut self.scratch);
+        if let Some(gathered) = &mut self.gathered {
+            gathered.commands.extend_from_slice(bytes);
+            gathered.count += 1;
+            return;
+        }
+        let Some(log) = &mut self.log else { return };
+        log.append(bytes, false);
+        log.boundary();
+        self.gate.appended_message(log.appended());
+        // Its reply waits for nothing: the disk should not hold it up.
+        self.reads_in_turn += 1;
+    }
+
     /// Puts a command into the stream that changes no data: PING, REPLCONF GETACK.
     pub fn log_stream_command(&mut self, command: &[&[u8]]) {
         let Some(log) = &mut self.log else { return };
@@ -665,7 +724,7 @@ impl Engine {
         push_command(&mut self.scratch, command);
         log.append(&self.scratch, false);
         log.boundary();
-        self.gate.appended(log.appended());
+        self.gate.appended_message(log.appended());
     }
 }
 

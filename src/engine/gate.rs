@@ -34,7 +34,10 @@ const SLOT_BITS: u32 = 14;
 pub struct Gate {
     slots: Box<[Ticket]>,
     everything: Ticket,
+    /// The end of the log.
     latest: Ticket,
+    /// The end of the last append that changed data.
+    latest_write: Ticket,
     released: Ticket,
 }
 
@@ -45,6 +48,7 @@ impl Gate {
             slots: vec![Ticket::NONE; 1 << SLOT_BITS].into_boxed_slice(),
             everything: Ticket::NONE,
             latest: Ticket::NONE,
+            latest_write: Ticket::NONE,
             released: Ticket::NONE,
         }
     }
@@ -60,8 +64,14 @@ impl Gate {
         self.released = self.released.max(ticket);
     }
 
-    /// Notes that the log has grown to `ticket`.
+    /// Notes that the log has grown to `ticket` by a change of data.
     pub fn appended(&mut self, ticket: Ticket) {
+        self.appended_message(ticket);
+        self.latest_write = ticket;
+    }
+
+    /// Notes that the log has grown to `ticket` by what changes no data: nobody has to wait for it.
+    pub fn appended_message(&mut self, ticket: Ticket) {
         assert!(ticket >= self.latest, "the log grew backwards");
         self.latest = ticket;
     }
@@ -83,7 +93,7 @@ impl Gate {
 
     /// What a read that may have seen any key has to wait for.
     pub fn read_everything(&self) -> Ticket {
-        self.latest
+        self.latest_write
     }
 }
 
@@ -113,6 +123,8 @@ mod tests {
         assert_eq!(gate.read(mine), Ticket(10));
         assert_eq!(gate.read(other), Ticket(25));
         assert_eq!(gate.read(3 << 20), Ticket::NONE);
+        assert_eq!(gate.read_everything(), Ticket(25));
+        gate.appended_message(Ticket(28));
         assert_eq!(gate.read_everything(), Ticket(25));
         gate.appended(Ticket(30));
         gate.wrote_everything();

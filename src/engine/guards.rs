@@ -23,8 +23,14 @@ pub struct Guards {
 }
 
 impl Guards {
-    /// The error reply that refuses the command, or nothing.
-    pub fn refusal(&self, spec: &Spec, authenticated: bool) -> Option<Vec<u8>> {
+    /// The error reply that refuses the command, or nothing. `may_only_listen` says that the client is
+    /// bound to the commands that change what it listens to.
+    pub fn refusal(
+        &self,
+        spec: &Spec,
+        authenticated: bool,
+        may_only_listen: bool,
+    ) -> Option<Vec<u8>> {
         if !authenticated && !spec.flags.has(Flags::NO_AUTH) {
             return Some(b"NOAUTH Authentication required.".to_vec());
         }
@@ -39,6 +45,14 @@ impl Guards {
         if writes && self.is_replica && self.replica_read_only {
             return Some(b"READONLY You can't write against a read only replica.".to_vec());
         }
+        if may_only_listen && !runs_for_listeners(spec) {
+            let text = format!(
+                "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET \
+                 are allowed in this context",
+                spec.name
+            );
+            return Some(text.into_bytes());
+        }
         if self.stale && self.is_replica && !spec.flags.has(Flags::STALE) {
             let text = "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to \
                         'no'.";
@@ -49,6 +63,20 @@ impl Guards {
         }
         None
     }
+}
+
+/// Whether a client that listens may run the command in RESP2.
+fn runs_for_listeners(spec: &Spec) -> bool {
+    matches!(
+        spec.run,
+        Run::Host(
+            HostCommand::Subscribe(_)
+                | HostCommand::Unsubscribe(_)
+                | HostCommand::Ping
+                | HostCommand::Quit
+                | HostCommand::Reset
+        )
+    )
 }
 
 /// Whether the command is run at once inside MULTI instead of being queued.

@@ -5,18 +5,22 @@
 //! runtime: the network layer reaches it through [`Service`].
 
 pub mod apply;
+pub mod blocking;
 pub mod commit;
 mod execute;
 mod executor;
 pub mod gate;
 pub mod guards;
 mod incoming;
+pub mod mailbox;
 pub mod outbound;
 mod own;
+mod publish;
 pub mod recover;
 pub mod service;
 pub mod session;
 pub mod snapshot;
+pub mod subscriptions;
 pub mod transaction;
 
 pub use commit::{Committer, InlineSync, LogStatus, LogStopped};
@@ -27,3 +31,4 @@ pub use incoming::Incoming;
 pub use outbound::Outbound;
 pub use service::{Flow, Order, Peer, Service};
 pub use session::Session;
+pub use subscriptions::Subscriptions;

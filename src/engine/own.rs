@@ -3,6 +3,7 @@
 
 use super::commit::LogStopped;
 use super::executor::{Engine, Outcome};
+use super::snapshot::SnapshotTask;
 use crate::command::{Ctx, Origin};
 use crate::keyspace::{Keyspace, ValueRef};
 use crate::log::{LogMode, SyncPolicy};
@@ -48,15 +49,42 @@ impl Engine {
     }
 
     /// `appendonly` switched off: the log goes on as a backlog for replicas, and what is on disk stays.
+    /// Where `asleep` says that there are none, it sleeps.
     ///
     /// # Errors
     /// The log cannot be brought to disk, or not be ended there.
-    pub fn stop_log(&mut self) -> Result<(), LogStopped> {
+    pub fn stop_log(&mut self, asleep: bool) -> Result<(), LogStopped> {
         let now_ms = self.clock.unix_ms();
         let Some(log) = &mut self.log else { return Ok(()) };
-        log.run_now(|writer| writer.leave_manifest(now_ms).map(|_| ()))?;
+        log.run_now(|writer| writer.leave_manifest(asleep, now_ms))?;
+        if asleep {
+            log.remove_backlog();
+        }
         log.set_policy(SyncPolicy::No);
         Ok(())
+    }
+
+    /// Has the log kept for somebody who is about to read it, from here on if it was not kept so far.
+    ///
+    /// # Errors
+    /// There is no log, or its file cannot be made.
+    pub fn wake_log(&mut self) -> Result<(), LogStopped> {
+        match &mut self.log {
+            Some(log) => log.wake(),
+            None => Err(LogStopped("there is no log".to_owned())),
+        }
+    }
+
+    /// Has a log that is only a backlog sleep, since nobody is left to read it.
+    pub fn let_log_sleep(&mut self) {
+        let is_waited_for = self.snapshot_task().is_some_and(SnapshotTask::is_under_log);
+        let Some(log) = self.log.as_mut().filter(|_| !is_waited_for) else { return };
+        let is_backlog = log.status().mode == LogMode::Backlog;
+        if is_backlog && !log.is_asleep() && log.failure().is_none() {
+            log.sleep().unwrap_or_else(|error| {
+                tracing::warn!(%error, "cannot end the backlog");
+            });
+        }
     }
 
     /// Has the log thread remove the oldest segments of a log that is only a backlog, as far as

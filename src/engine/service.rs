@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 
 use super::{Session, Ticket};
+use crate::base::Offset;
 use crate::resp::Batch;
 use crate::resp::request::ParseLimits;
 
@@ -18,8 +19,26 @@ pub enum Peer {
     Unix(String),
 }
 
-/// A wait without a thread, ending in a reply already written to the session.
-pub type Wait = Pin<Box<dyn Future<Output = Vec<u8>>>>;
+/// What a wait ended in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The encoded reply.
+    pub bytes: Vec<u8>,
+    /// What has to be released before it may be sent.
+    pub needs: Ticket,
+    /// The stream offset behind what the client wrote by it.
+    pub last_write: Option<Offset>,
+}
+
+impl Answer {
+    /// A reply that shows nothing of the data.
+    pub fn of(bytes: Vec<u8>) -> Self {
+        Self { bytes, needs: Ticket::NONE, last_write: None }
+    }
+}
+
+/// A wait without a thread.
+pub type Wait = Pin<Box<dyn Future<Output = Answer>>>;
 
 /// A wait that ends in nothing but going on.
 pub type Pause = Pin<Box<dyn Future<Output = ()>>>;
@@ -30,7 +49,7 @@ pub enum Flow {
     Continue,
     /// Sends what it owes, then closes.
     Close,
-    /// Reads no further command until the future has given the reply's bytes.
+    /// Reads no further command until the future has given the reply.
     Block(Wait),
     /// Tries the same command again once the future has ended (`CLIENT PAUSE`).
     Postpone(Pause),
@@ -61,6 +80,11 @@ pub enum Order {
         bytes: Vec<u8>,
         /// What they wait for.
         needs: Ticket,
+    },
+    /// Messages wait in the client's mailbox.
+    Mail {
+        /// The client.
+        client: u64,
     },
     /// Close the client's connection at once.
     Kill {

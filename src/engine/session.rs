@@ -3,10 +3,15 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use super::gate::Ticket;
+use super::mailbox::{Mailbox, Message};
 use super::outbound::Outbound;
 use super::service::Peer;
+use super::subscriptions::Subscribed;
 use super::transaction::Transaction;
 use crate::base::Offset;
+use crate::command::Topic;
+use crate::command::waiting::Nothing;
 use crate::resp::Protocol;
 
 /// What a connection is, for limits and `CLIENT LIST`.
@@ -90,6 +95,8 @@ pub struct Card {
     pub queue_bytes: Cell<usize>,
     /// Number of watched keys.
     pub watched: Cell<usize>,
+    /// Channels, patterns and shard channels listened to, in the order of [`Topic::ALL`].
+    pub subscribed: [Cell<usize>; 3],
     /// Bytes of replies not yet sent.
     pub output_bytes: Cell<usize>,
     /// Bytes of the query buffer.
@@ -108,6 +115,18 @@ pub struct Card {
     pub no_touch: Cell<bool>,
 }
 
+impl Card {
+    /// Whether it listens to anything.
+    pub fn is_subscribed(&self) -> bool {
+        self.subscribed.iter().any(|count| count.get() > 0)
+    }
+
+    /// How many names of a kind it listens to.
+    pub fn subscribed_count(&self, topic: Topic) -> usize {
+        self.subscribed[topic as usize].get()
+    }
+}
+
 /// How a blocked client may be woken by another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Blocked {
@@ -118,6 +137,8 @@ pub enum Blocked {
         /// Whether disks count (`WAITAOF`).
         on_disk: bool,
     },
+    /// By something at a key: what would be answered when the time is over.
+    Keys(Nothing),
     /// Not by `CLIENT UNBLOCK`.
     Held,
 }
@@ -137,6 +158,10 @@ pub struct Session {
     pub reply_mode: ReplyMode,
     /// MULTI, the queue and the watched keys.
     pub transaction: Transaction,
+    /// What it listens to.
+    pub subscribed: Subscribed,
+    /// Messages for it; there once it has listened to anything.
+    pub(super) mailbox: Option<Rc<Mailbox>>,
     /// What `REPLCONF` said.
     pub replica: ReplicaHandshake,
     /// The stream offset behind this client's last write, for `WAIT` and `WAITAOF`.
@@ -160,6 +185,7 @@ impl Session {
             queued: Cell::new(None),
             queue_bytes: Cell::new(0),
             watched: Cell::new(0),
+            subscribed: Default::default(),
             output_bytes: Cell::new(0),
             query_bytes: Cell::new(0),
             blocked: Cell::new(None),
@@ -176,6 +202,8 @@ impl Session {
             authenticated,
             reply_mode: ReplyMode::On,
             transaction: Transaction::default(),
+            subscribed: Subscribed::default(),
+            mailbox: None,
             replica: ReplicaHandshake::default(),
             last_write: Offset::ZERO,
             closing: false,
@@ -185,6 +213,57 @@ impl Session {
     /// The client's number.
     pub fn id(&self) -> u64 {
         self.card.id
+    }
+
+    /// Whether it may only change what it listens to: messages come between replies, and RESP2 has no way
+    /// to tell one from the other.
+    pub fn may_only_listen(&self) -> bool {
+        self.mailbox.is_some()
+            && self.out.reply.protocol == Protocol::Resp2
+            && self.card.is_subscribed()
+    }
+
+    /// Whether messages wait.
+    pub fn has_mail(&self) -> bool {
+        self.mailbox.as_ref().is_some_and(|mailbox| !mailbox.is_empty())
+    }
+
+    /// Bytes of messages that wait and are going to be sent.
+    pub fn mail_bytes(&self) -> usize {
+        let mailbox = self.mailbox.as_ref().filter(|_| !self.closing);
+        mailbox.map_or(0, |mailbox| mailbox.len_bytes())
+    }
+
+    /// Puts waiting messages behind the replies, as replies of their own. A connection that is being
+    /// closed gets no more of them.
+    pub fn take_in_mail(&mut self, released: Ticket) {
+        if self.closing {
+            self.mailbox.iter().for_each(|mailbox| mailbox.clear());
+        } else if self.has_mail() {
+            let needs = self.mix_in_mail();
+            self.out.seal(needs, released);
+        }
+    }
+
+    /// Puts waiting messages behind the replies of the running batch; what that now has to wait for.
+    pub(super) fn mix_in_mail(&mut self) -> Ticket {
+        let reply = &mut self.out.reply;
+        let first_byte = if reply.protocol == Protocol::Resp3 { b'>' } else { b'*' };
+        let mailbox = self.mailbox.as_ref();
+        mailbox.map_or(Ticket::NONE, |mailbox| mailbox.empty_into(&mut reply.buffer, first_byte))
+    }
+
+    /// Has what was written since byte `start` of the reply buffer, one push, sent even where replies are
+    /// not (`CLIENT REPLY`).
+    pub fn keep_push(&mut self, start: usize) {
+        if !matches!(self.reply_mode, ReplyMode::Off | ReplyMode::SkipThis) {
+            return;
+        }
+        let id = self.id();
+        let mailbox = self.mailbox.get_or_insert_with(|| Rc::new(Mailbox::new(id)));
+        let push = self.out.reply.buffer.get(start + 1..).unwrap_or_default();
+        mailbox.put(&Message::from_encoded(push), Ticket::NONE);
+        self.out.cut_to(start);
     }
 
     /// Brings the card up to date after a batch of commands.

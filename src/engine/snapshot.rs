@@ -128,6 +128,11 @@ impl std::fmt::Debug for SnapshotTask {
 }
 
 impl SnapshotTask {
+    /// Whether it goes under the log.
+    pub fn is_under_log(&self) -> bool {
+        self.plan.under_log
+    }
+
     /// When it began.
     pub fn started(&self) -> Instant {
         self.started
@@ -185,6 +190,15 @@ impl Engine {
     fn cut_snapshot(&mut self, plan: &SnapshotPlan) -> Result<Taking, SnapshotError> {
         // What is in the log and not yet in memory would be in neither snapshot nor replay.
         self.apply_all_stored()?;
+        if plan.under_log
+            && let Some(log) = &mut self.log
+        {
+            // A log that is about to be one of the data set is kept from the cut on.
+            log.wake().map_err(|error| {
+                tracing::warn!(%error, "the log cannot begin");
+                SnapshotError::NotCut
+            })?;
+        }
         let offset = self.offset();
         let header = self.snapshot_header(offset, plan.under_log);
         let storage = Arc::clone(&plan.storage);
@@ -441,7 +455,9 @@ pub fn load_snapshot(
     let file = SnapshotFile::open(mapping.bytes())?;
     let databases = engine.keyspace.databases();
     let mut beyond = None;
-    let contents = file.load(threads, progress, crate::rdb::LoadedEntry::decode, |batch| {
+    let packing = engine.keyspace.packing().clone();
+    let make = |entry| crate::rdb::LoadedEntry::decode(entry, &packing);
+    let contents = file.load(threads, progress, make, |batch| {
         for entry in batch {
             if entry.db as usize >= databases {
                 beyond = Some(entry.db);

@@ -141,7 +141,10 @@ impl Info {
             Err(error) => self.problem = Some(error.to_string()),
             Ok(recovery) => {
                 self.head = recovery.head;
-                if let (Some(head), Some(last)) = (recovery.head, self.segments.last_mut()) {
+                // The data set ends there. A backlog behind it may begin later, and goes on beyond.
+                let is_backlog = |file: &FoundFile| matches!(file.kind, FileKind::Backlog(_));
+                let last = self.segments.iter_mut().rfind(|segment| !is_backlog(&segment.file));
+                if let (Some(head), Some(last)) = (recovery.head, last) {
                     last.end = Some(head.offset);
                 }
                 self.outlook = outlook(&recovery);

@@ -295,12 +295,12 @@ mod tests {
     use super::super::Keyspace;
     use super::*;
 
-    type Content = BTreeMap<(usize, Vec<u8>), (Vec<u8>, Option<u64>, u32)>;
+    type Content = BTreeMap<(usize, Vec<u8>), (Option<Vec<u8>>, Option<u64>, u32)>;
 
     fn content(keyspace: &Keyspace) -> Content {
         let of_db = |db: usize| {
             keyspace.db(db).iter().map(move |entry| {
-                let value = entry.value().to_cow().into_owned();
+                let value = entry.as_string().map(|s| s.to_cow().into_owned());
                 ((db, entry.key().to_vec()), (value, entry.expire_ms(), entry.access()))
             })
         };

@@ -8,10 +8,13 @@ use std::ops::Deref;
 use super::bulk::Built;
 use super::entry::Entry;
 use super::expiry::ExpiryIndex;
-use super::hash::KeyHasher;
 use super::table::Table;
+use super::types::{Collection, PackedLimits, Packing};
 use super::value::NewValue;
 use super::walk::{Garbage, Retired, SharedSink, TableWalk};
+
+/// Bytes by which a short collection may grow in one change without being moved.
+const COLLECTION_ROOM: usize = 64;
 
 /// The access word that entries get.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,6 +31,7 @@ pub struct Db {
     expires_len: usize,
     entry_bytes: usize,
     access: Access,
+    packing: Packing,
     /// The epoch of entries made now.
     epoch: u8,
     walk: Option<TableWalk>,
@@ -38,16 +42,18 @@ pub struct Db {
 pub struct EntryMut<'a> {
     entry: &'a mut Entry,
     entry_bytes: &'a mut usize,
+    packing: &'a Packing,
 }
 
 impl Db {
-    pub(super) fn new(hasher: KeyHasher) -> Self {
+    pub(super) fn new(packing: Packing) -> Self {
         Self {
-            table: Table::new(hasher),
+            table: Table::new(packing.hasher.clone()),
             expiry: ExpiryIndex::default(),
             expires_len: 0,
             entry_bytes: 0,
             access: Access::default(),
+            packing,
             epoch: 0,
             walk: None,
         }
@@ -79,7 +85,7 @@ impl Db {
         if let Some(walk) = &self.walk {
             walk.capture(entry);
         }
-        Some(EntryMut { entry, entry_bytes: &mut self.entry_bytes })
+        Some(EntryMut { entry, entry_bytes: &mut self.entry_bytes, packing: &self.packing })
     }
 
     /// Sets `key` to `value`, expiring at `expire_ms` or never; whether it replaced an entry.
@@ -228,6 +234,15 @@ impl Db {
         self.access = access;
     }
 
+    pub(super) fn set_packed_limits(&mut self, limits: PackedLimits) {
+        self.packing.limits = limits;
+    }
+
+    /// What collections are made with.
+    pub fn packing(&self) -> &Packing {
+        &self.packing
+    }
+
     pub(super) fn begin_walk(&mut self, db: usize, epoch: u8, sink: &SharedSink) {
         self.epoch = epoch;
         if !self.is_empty() {
@@ -274,9 +289,23 @@ impl EntryMut<'_> {
         self.resize(|entry| entry.set_value(value.into()));
     }
 
+    /// Lends the collection to `f` to be changed; `None` if the value is a string. The collection must
+    /// not stay empty, a stream excepted: then the caller removes the key.
+    pub fn change_collection<R>(
+        &mut self,
+        f: impl FnOnce(&mut Collection, &Packing) -> R,
+    ) -> Option<R> {
+        let packing = self.packing;
+        let mut result = None;
+        self.resize(|entry| {
+            result = entry.change_collection(COLLECTION_ROOM, |collection| f(collection, packing));
+        });
+        result
+    }
+
     /// Appends to the string; its new length, in bytes.
     pub fn append(&mut self, bytes: &[u8]) -> usize {
-        let len = self.value().len();
+        let len = self.string_len();
         self.set_range(len, bytes)
     }
 
@@ -285,7 +314,11 @@ impl EntryMut<'_> {
     pub fn set_range(&mut self, offset: usize, bytes: &[u8]) -> usize {
         let end = offset + bytes.len();
         self.resize(|entry| entry.string_mut(end)[offset..end].copy_from_slice(bytes));
-        self.value().len()
+        self.string_len()
+    }
+
+    fn string_len(&self) -> usize {
+        self.as_string().map_or(0, |string| string.len())
     }
 
     fn set_expire_ms(&mut self, expire_ms: Option<u64>) {

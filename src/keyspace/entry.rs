@@ -10,23 +10,27 @@
 //!
 //! block
 //!  +---------+---------+-----------+-------------+-------------+-----------+-----+--------------+
-//!  | meta u32| key_len | value_len | expire_ms   | long key len| Vec<u8>   | key | short value  |
-//!  |         | u16     | u16       | u64, if set | u64, if any | if long   |     | if not long  |
+//!  | meta u32| key_len | value_len | expire_ms   | long key len| Long or   | key | short value  |
+//!  |         | u16     | u16       | u64, if set | u64, if any | Collection|     | if not long  |
 //!  +---------+---------+-----------+-------------+-------------+-----------+-----+--------------+
 //!   meta: bits 0..24 access word, 24..26 kind, 26 expire_ms is there, 27 long key len is there,
-//!         28 the string was changed in part
+//!         28 the string was changed in part, 29..32 form of a short collection, 0 for a string
 //! ```
 //!
 //! What always holds: the block's size follows from its head alone ([`block_len`] of what it holds);
 //! all parts before the key are multiples of 8 bytes; a number takes 1, 2, 4 or 8 bytes,
-//! little-endian. The kind that is still free is for collections: a `Box` in the place of the `Vec`.
+//! little-endian. A collection that is packed into few bytes is a short value; any other stands in the
+//! block as a [`Collection`].
 
 #![expect(unsafe_code, reason = "a variable-sized block behind a tagged pointer has no safe form")]
 
 use std::alloc::{self, Layout};
 use std::ptr::{self, NonNull};
 
-use super::value::{NewValue, Value, ValueRef};
+use super::long::{ALLOCATION_OVERHEAD, Long};
+use super::types::{Collection, Packed};
+use super::value::{Content, NewValue, Value, ValueRef};
+use crate::base::shared::SharedBytes;
 
 /// Longest value that stands in the block, in bytes; a longer one has an allocation of its own.
 const INLINE_LEN_MAX: usize = 1024;
@@ -43,7 +47,8 @@ const ALIGN: usize = EPOCH_MASK + 1;
 
 const HEAD_LEN: usize = size_of::<Head>();
 const WORD_LEN: usize = size_of::<u64>();
-const VEC_LEN: usize = size_of::<Vec<u8>>();
+const LONG_LEN: usize = size_of::<Long>();
+const COLLECTION_LEN: usize = size_of::<Collection>();
 /// `key_len` of a key whose length stands in a word of its own.
 const LONG_KEY: u16 = u16::MAX;
 /// `expire_ms` of an entry that does not expire but has the room for a time.
@@ -55,10 +60,18 @@ const KIND_MASK: u32 = 0b11 << KIND_SHIFT;
 const HAS_EXPIRE: u32 = 1 << 26;
 const HAS_LONG_KEY: u32 = 1 << 27;
 const CHANGED_IN_PART: u32 = 1 << 28;
+const PACKED_SHIFT: u32 = 29;
+const PACKED_MASK: u32 = 0b111 << PACKED_SHIFT;
 
 const _: () = assert!(size_of::<usize>() == 8, "a tagged pointer needs 64 bits");
-const _: () = assert!(align_of::<Vec<u8>>() <= WORD_LEN && VEC_LEN.is_multiple_of(WORD_LEN));
+const _: () = assert!(align_of::<Long>() <= WORD_LEN && LONG_LEN.is_multiple_of(WORD_LEN));
+const _: () = assert!(align_of::<Collection>() <= WORD_LEN);
+const _: () = assert!(COLLECTION_LEN.is_multiple_of(WORD_LEN));
 const _: () = assert!(INLINE_LEN_MAX <= u16::MAX as usize);
+const _: () = {
+    const fn may_go_to_another_thread<T: Send>() {}
+    may_go_to_another_thread::<Collection>();
+};
 
 /// How the value is kept.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -67,6 +80,7 @@ enum Kind {
     Inline = 0 << KIND_SHIFT,
     Int = 1 << KIND_SHIFT,
     Long = 2 << KIND_SHIFT,
+    Collection = 3 << KIND_SHIFT,
 }
 
 /// The first bytes of a block.
@@ -82,7 +96,9 @@ struct Head {
 enum Stored<'a> {
     Inline(&'a [u8]),
     Int { bytes: [u8; 8], width: usize },
-    Long(Vec<u8>),
+    Long(Long),
+    Packed(Packed, &'a [u8]),
+    Collection(Collection),
 }
 
 impl<'a> Stored<'a> {
@@ -99,33 +115,59 @@ impl<'a> Stored<'a> {
     fn of(value: &'a mut NewValue<'_>) -> Self {
         match value {
             NewValue::Int(number) => Self::int(*number),
-            NewValue::Copied(bytes) if bytes.len() > INLINE_LEN_MAX => Self::Long(bytes.to_vec()),
+            NewValue::Copied(bytes) if bytes.len() > INLINE_LEN_MAX => {
+                Self::Long(bytes.to_vec().into())
+            }
             NewValue::Copied(bytes) => Self::Inline(bytes),
             NewValue::Moved(bytes) if bytes.len() > INLINE_LEN_MAX => {
                 let mut bytes = std::mem::take(bytes);
                 if bytes.capacity() - bytes.len() > bytes.len() / 8 {
                     bytes.shrink_to_fit();
                 }
-                Self::Long(bytes)
+                Self::Long(bytes.into())
             }
             NewValue::Moved(bytes) => Self::Inline(bytes),
+            NewValue::Shared(bytes) if bytes.len() > INLINE_LEN_MAX => {
+                Self::Long(Long::Shared(bytes.clone()))
+            }
+            NewValue::Shared(bytes) => Self::Inline(bytes),
+            NewValue::Collection(collection) => Self::of_collection(collection),
+        }
+    }
+
+    fn of_collection(collection: &'a mut Collection) -> Self {
+        let packed = collection.as_ref().packed();
+        if packed.is_none_or(|(_, bytes)| bytes.len() > INLINE_LEN_MAX) {
+            collection.shrink();
+            return Self::Collection(std::mem::replace(collection, Collection::empty()));
+        }
+        match collection.as_ref().packed() {
+            Some((packed, bytes)) => Self::Packed(packed, bytes),
+            None => unreachable!("it is packed"),
         }
     }
 
     fn kind(&self) -> Kind {
         match self {
-            Self::Inline(_) => Kind::Inline,
+            Self::Inline(_) | Self::Packed(..) => Kind::Inline,
             Self::Int { .. } => Kind::Int,
             Self::Long(_) => Kind::Long,
+            Self::Collection(_) => Kind::Collection,
         }
+    }
+
+    /// The bits of `meta` that tell what the value is.
+    fn meta(&self) -> u32 {
+        let packed = if let Self::Packed(packed, _) = self { *packed as u32 } else { 0 };
+        self.kind() as u32 | packed << PACKED_SHIFT
     }
 
     /// The bytes that stand in the block after the key.
     fn inline(&self) -> &[u8] {
         match self {
-            Self::Inline(bytes) => bytes,
+            Self::Inline(bytes) | Self::Packed(_, bytes) => bytes,
             Self::Int { bytes, width } => &bytes[..*width],
-            Self::Long(_) => &[],
+            Self::Long(_) | Self::Collection(_) => &[],
         }
     }
 }
@@ -135,6 +177,7 @@ impl Head {
         match self.meta & KIND_MASK {
             kind if kind == Kind::Int as u32 => Kind::Int,
             kind if kind == Kind::Long as u32 => Kind::Long,
+            kind if kind == Kind::Collection as u32 => Kind::Collection,
             _ => Kind::Inline,
         }
     }
@@ -148,14 +191,29 @@ impl Head {
         HEAD_LEN + if self.has(HAS_EXPIRE) { WORD_LEN } else { 0 }
     }
 
-    /// Where the `Vec` of a long value is.
-    fn vec_at(self) -> usize {
+    /// The form of a short collection.
+    fn packed(self) -> Option<Packed> {
+        Packed::from_number((self.meta >> PACKED_SHIFT) as u8)
+    }
+
+    /// Whether the value has a part of its own before the key.
+    fn is_apart(self) -> bool {
+        matches!(self.kind(), Kind::Long | Kind::Collection)
+    }
+
+    /// Where the `Long` of a long string or the `Collection` is.
+    fn part_at(self) -> usize {
         self.long_key_at() + if self.has(HAS_LONG_KEY) { WORD_LEN } else { 0 }
     }
 
     /// Where the key is.
     fn key_at(self) -> usize {
-        self.vec_at() + if self.kind() == Kind::Long { VEC_LEN } else { 0 }
+        let part_len = match self.kind() {
+            Kind::Long => LONG_LEN,
+            Kind::Collection => COLLECTION_LEN,
+            Kind::Inline | Kind::Int => 0,
+        };
+        self.part_at() + part_len
     }
 }
 
@@ -164,9 +222,6 @@ impl Head {
 fn block_len(content_len: usize) -> usize {
     (content_len + ALLOCATION_OVERHEAD).next_multiple_of(16).max(32) - ALLOCATION_OVERHEAD
 }
-
-/// Bytes an allocator spends on an allocation beside its size.
-const ALLOCATION_OVERHEAD: usize = 8;
 
 fn layout(block_len: usize) -> Layout {
     match Layout::from_size_align(block_len, ALIGN) {
@@ -178,7 +233,8 @@ fn layout(block_len: usize) -> Layout {
 /// A key, its expiry time, its access word and its value: a pointer to them, in fact.
 pub struct Entry(NonNull<u8>);
 
-// SAFETY: the block belongs to this entry alone and holds only bytes and a `Vec<u8>`.
+// SAFETY: the block belongs to this entry alone and holds only bytes, and a `Long` or a `Collection`,
+// which may both go to another thread.
 unsafe impl Send for Entry {}
 
 impl Entry {
@@ -196,7 +252,7 @@ impl Entry {
 
     fn build(access: u32, key: &[u8], stored: Stored<'_>, expire_ms: Option<u64>) -> NonNull<u8> {
         let short_key = u16::try_from(key.len()).ok().filter(|&len| len != LONG_KEY);
-        let mut meta = access & ACCESS_MASK | stored.kind() as u32;
+        let mut meta = access & ACCESS_MASK | stored.meta();
         if expire_ms.is_some() {
             meta |= HAS_EXPIRE;
         }
@@ -225,8 +281,12 @@ impl Entry {
             ptr::copy_nonoverlapping(key.as_ptr(), at.add(head.key_at()), key.len());
             let value_at = at.add(head.key_at() + key.len());
             ptr::copy_nonoverlapping(inline.as_ptr(), value_at, inline.len());
-            if let Stored::Long(bytes) = stored {
-                at.add(head.vec_at()).cast::<Vec<u8>>().write(bytes);
+            match stored {
+                Stored::Long(long) => at.add(head.part_at()).cast::<Long>().write(long),
+                Stored::Collection(collection) => {
+                    at.add(head.part_at()).cast::<Collection>().write(collection);
+                }
+                _ => {}
             }
         }
         checked(block)
@@ -279,16 +339,29 @@ impl Entry {
         unsafe { std::slice::from_raw_parts(self.block().add(at), len) }
     }
 
-    fn long(&self, head: Head) -> Option<&Vec<u8>> {
-        // SAFETY: of this kind, a block holds a `Vec` there.
+    fn long(&self, head: Head) -> Option<&Long> {
+        // SAFETY: of this kind, a block holds a `Long` there.
         (head.kind() == Kind::Long)
-            .then(|| unsafe { &*self.block().add(head.vec_at()).cast::<Vec<u8>>() })
+            .then(|| unsafe { &*self.block().add(head.part_at()).cast::<Long>() })
     }
 
-    fn long_mut(&mut self, head: Head) -> Option<&mut Vec<u8>> {
-        // SAFETY: of this kind, a block holds a `Vec` there; `&mut self` makes the access the only one.
+    fn long_mut(&mut self, head: Head) -> Option<&mut Long> {
+        // SAFETY: of this kind, a block holds a `Long` there; `&mut self` makes the access the only one.
         (head.kind() == Kind::Long)
-            .then(|| unsafe { &mut *self.block().add(head.vec_at()).cast::<Vec<u8>>() })
+            .then(|| unsafe { &mut *self.block().add(head.part_at()).cast::<Long>() })
+    }
+
+    fn collection(&self, head: Head) -> Option<&Collection> {
+        // SAFETY: of this kind, a block holds a `Collection` there.
+        (head.kind() == Kind::Collection)
+            .then(|| unsafe { &*self.block().add(head.part_at()).cast::<Collection>() })
+    }
+
+    fn collection_mut(&mut self, head: Head) -> Option<&mut Collection> {
+        // SAFETY: of this kind, a block holds a `Collection` there; `&mut self` makes the access the
+        // only one.
+        (head.kind() == Kind::Collection)
+            .then(|| unsafe { &mut *self.block().add(head.part_at()).cast::<Collection>() })
     }
 
     /// The key.
@@ -301,12 +374,43 @@ impl Entry {
 
     /// The value.
     #[inline]
-    pub fn value(&self) -> ValueRef<'_> {
+    pub fn value(&self) -> Content<'_> {
         let head = self.head();
+        match (self.collection(head), head.packed()) {
+            (Some(collection), _) => Content::Collection(collection.as_ref()),
+            (None, Some(packed)) => {
+                // SAFETY: a value that is not apart stands there.
+                let bytes = unsafe { self.bytes(self.value_at(head), usize::from(head.value_len)) };
+                Content::Collection(packed.lend(bytes))
+            }
+            (None, None) => Content::String(self.string(head)),
+        }
+    }
+
+    /// The string, if the value is one.
+    #[inline]
+    pub fn as_string(&self) -> Option<ValueRef<'_>> {
+        let head = self.head();
+        self.is_string_in(head).then(|| self.string(head))
+    }
+
+    /// Whether the value is a string.
+    pub fn is_string(&self) -> bool {
+        self.is_string_in(self.head())
+    }
+
+    #[inline]
+    fn is_string_in(&self, head: Head) -> bool {
+        head.kind() != Kind::Collection && head.meta & PACKED_MASK == 0
+    }
+
+    /// The string that the value is known to be.
+    #[inline]
+    fn string(&self, head: Head) -> ValueRef<'_> {
         if let Some(bytes) = self.long(head) {
             return ValueRef::Bytes(bytes);
         }
-        // SAFETY: a value that is not long stands there.
+        // SAFETY: a value that is not apart stands there.
         let bytes = unsafe { self.bytes(self.value_at(head), usize::from(head.value_len)) };
         match (head.kind(), bytes) {
             (Kind::Int, &[a]) => ValueRef::Int(i64::from(a as i8)),
@@ -321,13 +425,46 @@ impl Entry {
         }
     }
 
+    /// The value for replies to hold on to, if it is long enough to be shared.
+    pub fn shared(&self) -> Option<&SharedBytes> {
+        self.long(self.head())?.shared()
+    }
+
     /// The value, moved out where it has an allocation of its own.
     pub fn into_value(mut self) -> Value {
         let head = self.head();
-        match self.long_mut(head) {
-            Some(bytes) => Value::Bytes(std::mem::take(bytes)),
+        if let Some(long) = self.long_mut(head) {
+            return Value::Bytes(long.take());
+        }
+        match self.collection_mut(head) {
+            Some(collection) => {
+                Value::Collection(std::mem::replace(collection, Collection::empty()))
+            }
             None => self.value().to_value(),
         }
+    }
+
+    /// Lends the collection to `f` to be changed; `None` if the value is a string. What is short is
+    /// changed in a copy with room for `more` bytes and put back.
+    pub(super) fn change_collection<R>(
+        &mut self,
+        more: usize,
+        f: impl FnOnce(&mut Collection) -> R,
+    ) -> Option<R> {
+        let head = self.head();
+        let mut collection = match self.collection_mut(head) {
+            Some(collection) if collection.as_ref().packed().is_none() => {
+                return Some(f(collection));
+            }
+            Some(collection) => std::mem::replace(collection, Collection::empty()),
+            None => match self.value() {
+                Content::Collection(collection) => collection.to_owned(more),
+                Content::String(_) => return None,
+            },
+        };
+        let result = f(&mut collection);
+        self.store(Stored::of_collection(&mut collection));
+        Some(result)
     }
 
     /// When the key expires, in milliseconds since the Unix epoch.
@@ -370,11 +507,20 @@ impl Entry {
         if self.head().has(CHANGED_IN_PART) { "raw" } else { self.value().encoding() }
     }
 
+    /// Whether freeing the value may take long: it is a collection in more than one piece.
+    pub fn is_large(&self) -> bool {
+        self.head().kind() == Kind::Collection
+    }
+
     /// Bytes of memory that the entry takes, as a common allocator rounds them; without its slot.
     pub fn memory_bytes(&self) -> usize {
         let head = self.head();
-        let long = self.long(head).map_or(0, |bytes| bytes.capacity() + ALLOCATION_OVERHEAD);
-        block_len(self.content_len(head)) + ALLOCATION_OVERHEAD + long
+        let apart = match (self.long(head), self.collection(head)) {
+            (Some(long), _) => long.memory_bytes(),
+            (None, Some(collection)) => collection.heap_bytes() + ALLOCATION_OVERHEAD,
+            (None, None) => 0,
+        };
+        block_len(self.content_len(head)) + ALLOCATION_OVERHEAD + apart
     }
 
     /// The top [`TAG_BITS`] bits of the key's hash.
@@ -412,16 +558,21 @@ impl Entry {
 
     fn store(&mut self, stored: Stored<'_>) {
         let mut head = self.head();
+        let meta = stored.meta();
         match stored {
-            Stored::Long(bytes) => match self.long_mut(head) {
-                Some(long) => *long = bytes,
-                None => return self.rebuild(Stored::Long(bytes)),
+            Stored::Long(new) => match self.long_mut(head) {
+                Some(long) => *long = new,
+                None => return self.rebuild(Stored::Long(new)),
             },
-            stored if head.kind() == Kind::Long => return self.rebuild(stored),
+            Stored::Collection(new) => match self.collection_mut(head) {
+                Some(collection) => *collection = new,
+                None => return self.rebuild(Stored::Collection(new)),
+            },
+            stored if head.is_apart() => return self.rebuild(stored),
             stored => {
                 let inline = stored.inline();
                 head = self.resize_inline(inline.len());
-                head.meta = head.meta & !KIND_MASK | stored.kind() as u32;
+                head.meta = head.meta & !(KIND_MASK | PACKED_MASK) | meta;
                 let at = self.value_at(head);
                 // SAFETY: `resize_inline` has made room for the value there; `inline` does not lie
                 // in the block, because it is borrowed from elsewhere while `self` is `&mut`.
@@ -445,16 +596,20 @@ impl Entry {
     fn free(&mut self) {
         let head = self.head();
         let len = block_len(self.content_len(head));
-        if let Some(bytes) = self.long_mut(head) {
-            // SAFETY: the `Vec` is initialised and not used again.
-            unsafe { ptr::drop_in_place(bytes) }
+        if let Some(long) = self.long_mut(head) {
+            // SAFETY: the `Long` is initialised and not used again.
+            unsafe { ptr::drop_in_place(long) }
+        }
+        if let Some(collection) = self.collection_mut(head) {
+            // SAFETY: the `Collection` is initialised and not used again.
+            unsafe { ptr::drop_in_place(collection) }
         }
         // SAFETY: the block was allocated with this layout and is not used again.
         unsafe { alloc::dealloc(self.block(), layout(len)) }
     }
 
     /// Makes the room after the key `value_len` bytes, keeping what fits; the new bytes are not
-    /// initialised. The value is not a long one.
+    /// initialised. The value is not apart.
     fn resize_inline(&mut self, value_len: usize) -> Head {
         let mut head = self.head();
         let before = self.content_len(head);
@@ -487,7 +642,7 @@ impl Entry {
             let content_len = self.content_len(head);
             self.resize_block(content_len, content_len + WORD_LEN);
             // SAFETY: the block now has room for one word more; the parts move up by it together,
-            // a `Vec` bit by bit, as moves do.
+            // a `Long` bit by bit, as moves do.
             unsafe {
                 let from = self.block().add(HEAD_LEN);
                 ptr::copy(from, from.add(WORD_LEN), content_len - HEAD_LEN);
@@ -501,26 +656,26 @@ impl Entry {
     }
 
     /// Makes the string at least `len` bytes long, with zeros at its end, and lends it. It counts as
-    /// changed in part from then on. Growing bit by bit costs amortised constant time a byte.
+    /// changed in part from then on. Growing bit by bit costs amortised constant time a byte. The value
+    /// is a string.
     pub(super) fn string_mut(&mut self, len: usize) -> &mut [u8] {
-        if let ValueRef::Int(number) = self.value() {
+        assert!(self.is_string(), "a collection has no bytes to be changed");
+        if let ValueRef::Int(number) = self.string(self.head()) {
             self.store(Stored::Inline(itoa::Buffer::new().format(number).as_bytes()));
         }
         let mut head = self.head();
-        let len_before = self.value().len();
+        let len_before = self.string(head).len();
         let len = len.max(len_before);
         if head.kind() != Kind::Long && len > INLINE_LEN_MAX {
             let mut bytes = Vec::with_capacity(len.max(2 * len_before));
-            self.value().with_bytes(|value| bytes.extend_from_slice(value));
-            self.rebuild(Stored::Long(bytes));
+            self.string(head).with_bytes(|value| bytes.extend_from_slice(value));
+            self.rebuild(Stored::Long(bytes.into()));
             head = self.head();
         }
         head.meta |= CHANGED_IN_PART;
         self.set_head(head);
         if head.kind() == Kind::Long {
-            let Some(bytes) = self.long_mut(head) else { return &mut [] };
-            bytes.resize(len, 0);
-            return bytes;
+            return self.long_mut(head).map_or(&mut [], |long| long.resize(len));
         }
         head = self.resize_inline(len);
         let at = self.value_at(head);
@@ -575,7 +730,7 @@ mod tests {
                 for expire_ms in [None, Some(77)] {
                     let entry = Entry::new(HASH, &key, NewValue::Copied(&value), expire_ms);
                     assert_eq!(entry.key(), key);
-                    assert_eq!(entry.value(), ValueRef::Bytes(&value));
+                    assert_eq!(entry.as_string(), Some(ValueRef::Bytes(&value)));
                     assert_eq!(entry.expire_ms(), expire_ms);
                     assert_eq!(entry.tag(), 0xfedc);
                     assert_eq!(entry.epoch(), 0);
@@ -589,6 +744,7 @@ mod tests {
         let mut values = vec![NewValue::Int(0), NewValue::Int(-129), NewValue::Int(70_000)];
         values.extend([NewValue::Int(i64::MIN), NewValue::Int(i64::MAX), NewValue::Int(-1)]);
         values.extend(lengths().map(|len| NewValue::Moved(vec![len as u8; len])));
+        values.extend(lengths().map(|len| NewValue::Shared(vec![!len as u8; len].into())));
         for first in &values {
             for second in &values {
                 let mut entry = Entry::new(HASH, b"key", first.clone(), None);
@@ -599,12 +755,14 @@ mod tests {
                     NewValue::Int(number) => ValueRef::Int(*number),
                     NewValue::Copied(bytes) => ValueRef::Bytes(bytes),
                     NewValue::Moved(bytes) => ValueRef::Bytes(bytes),
+                    NewValue::Collection(_) => unreachable!("there is none among them"),
+                    NewValue::Shared(bytes) => ValueRef::Bytes(bytes),
                 };
-                assert_eq!(entry.value(), expected);
+                assert_eq!(entry.as_string(), Some(expected));
                 entry.set_expire_ms(Some(5));
                 entry.set_expire_ms(None);
                 entry.set_expire_ms(Some(6));
-                assert_eq!(entry.value(), expected);
+                assert_eq!(entry.as_string(), Some(expected));
                 assert_eq!((entry.key(), entry.expire_ms()), (&b"key"[..], Some(6)));
                 assert_eq!((entry.access(), entry.epoch()), (0x00ab_cdef, 11));
                 assert_eq!(entry.tag(), 0xfedc);
@@ -617,12 +775,12 @@ mod tests {
         let mut entry = Entry::new(HASH, b"key", NewValue::Int(-12), Some(9));
         assert_eq!(entry.encoding(), "int");
         entry.string_mut(5)[4] = b'x';
-        assert_eq!(entry.value(), ValueRef::Bytes(b"-12\0x"));
+        assert_eq!(entry.as_string(), Some(ValueRef::Bytes(b"-12\0x")));
         assert_eq!(entry.encoding(), "raw");
         entry.string_mut(2 * INLINE_LEN_MAX);
-        assert_eq!(entry.value().len(), 2 * INLINE_LEN_MAX);
+        assert_eq!(entry.string(entry.head()).len(), 2 * INLINE_LEN_MAX);
         entry.string_mut(1)[0] = b'+';
-        entry.value().with_bytes(|bytes| {
+        entry.string(entry.head()).with_bytes(|bytes| {
             assert_eq!(&bytes[..5], b"+12\0x");
             assert!(bytes[5..].iter().all(|&byte| byte == 0));
         });

@@ -9,8 +9,10 @@ mod db;
 mod entry;
 mod expiry;
 mod hash;
+mod long;
 mod prefetch;
 mod table;
+pub mod types;
 mod value;
 mod walk;
 
@@ -18,18 +20,19 @@ pub use bulk::{Build, Bulk, DuplicateKey, Filling, Sorter};
 pub use db::{Db, EntryMut};
 pub use entry::Entry;
 pub use hash::KeyHasher;
-pub use value::{NewValue, Value, ValueRef, parse_int};
+pub use value::{Content, NewValue, Value, ValueRef, parse_int};
 pub use walk::{Garbage, WalkActive, WalkSink};
 
 use db::Access;
 use entry::EPOCHS;
+use types::{PackedLimits, Packing};
 use walk::{Retired, SharedSink};
 
 /// All databases of a server.
 #[derive(Debug)]
 pub struct Keyspace {
     databases: Vec<Db>,
-    hasher: KeyHasher,
+    packing: Packing,
     access: Access,
     retired: Vec<Retired>,
     epoch: u8,
@@ -42,10 +45,10 @@ pub struct Keyspace {
 impl Keyspace {
     /// `databases` empty databases whose orders depend on `seed`.
     pub fn new(databases: usize, seed: u64) -> Self {
-        let hasher = KeyHasher::new(seed);
+        let packing = Packing { hasher: KeyHasher::new(seed), limits: PackedLimits::default() };
         Self {
-            databases: (0..databases).map(|_| Db::new(hasher.clone())).collect(),
-            hasher,
+            databases: (0..databases).map(|_| Db::new(packing.clone())).collect(),
+            packing,
             access: Access::default(),
             retired: Vec::new(),
             epoch: 0,
@@ -63,12 +66,12 @@ impl Keyspace {
     /// The hash of `key`, the same in all databases.
     #[inline]
     pub fn hash(&self, key: &[u8]) -> u64 {
-        self.hasher.hash(key)
+        self.packing.hasher.hash(key)
     }
 
     /// What takes the hashes of keys, for other threads to take them ahead.
     pub fn hasher(&self) -> &KeyHasher {
-        &self.hasher
+        &self.packing.hasher
     }
 
     /// Begins to fill the keyspace with many entries at once; `sizes` says about how many keys each
@@ -80,7 +83,7 @@ impl Keyspace {
                 *keys = len;
             }
         }
-        Bulk::new(self.hasher.clone(), self.access, self.epoch, keys)
+        Bulk::new(self.hasher().clone(), self.access, self.epoch, keys)
     }
 
     /// Takes over what was built of entries for this keyspace. Databases that get some are empty.
@@ -148,6 +151,20 @@ impl Keyspace {
         if self.access != access {
             self.access = access;
             self.databases.iter_mut().for_each(|db| db.set_access(access));
+        }
+    }
+
+    /// What collections are made with.
+    pub fn packing(&self) -> &Packing {
+        &self.packing
+    }
+
+    /// Sets how large collections may be and still be packed; those that are there stay as they are
+    /// until they change.
+    pub fn set_packed_limits(&mut self, limits: PackedLimits) {
+        if self.packing.limits != limits {
+            self.packing.limits = limits;
+            self.databases.iter_mut().for_each(|db| db.set_packed_limits(limits));
         }
     }
 

@@ -1,9 +1,13 @@
-//! Values as they go into and come out of a database.
+//! Values as they go into and come out of a database: strings, and the collections of
+//! [`types`](super::types).
 //!
 //! A string that is the canonical decimal form of an `i64` is kept as that number: the two forms are
-//! one value, and every reader gets the digits back. Other types join as further variants.
+//! one value, and every reader gets the digits back.
 
 use std::borrow::Cow;
+
+use super::types::{Collection, CollectionRef};
+use crate::base::shared::SharedBytes;
 
 /// Longest string, in bytes, that Redis keeps in one allocation with its header (`embstr`).
 const EMBEDDED_LEN_MAX: usize = 44;
@@ -13,15 +17,26 @@ const INT_LEN_MAX: usize = 20;
 const SHARED_INTEGERS: std::ops::Range<i64> = 0..10_000;
 
 /// A value that owns its bytes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Value {
     /// A string that is a decimal number.
     Int(i64),
     /// Any other string.
     Bytes(Vec<u8>),
+    /// Anything else.
+    Collection(Collection),
 }
 
 /// A value lent by an entry.
+#[derive(Clone, Copy, Debug)]
+pub enum Content<'a> {
+    /// A string.
+    String(ValueRef<'a>),
+    /// Anything else.
+    Collection(CollectionRef<'a>),
+}
+
+/// A string lent by an entry, or an element lent by a collection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ValueRef<'a> {
     /// A string that is a decimal number.
@@ -39,6 +54,10 @@ pub enum NewValue<'a> {
     Copied(&'a [u8]),
     /// A string whose buffer the entry may keep.
     Moved(Vec<u8>),
+    /// Anything else.
+    Collection(Collection),
+    /// A long string that the entry holds as well.
+    Shared(SharedBytes),
 }
 
 impl Value {
@@ -49,23 +68,47 @@ impl Value {
             None => Self::Bytes(bytes),
         }
     }
+}
 
-    /// The value, borrowed.
-    pub fn as_ref(&self) -> ValueRef<'_> {
+impl<'a> Content<'a> {
+    /// The string, if it is one.
+    pub fn as_string(self) -> Option<ValueRef<'a>> {
         match self {
-            Self::Int(number) => ValueRef::Int(*number),
-            Self::Bytes(bytes) => ValueRef::Bytes(bytes),
+            Self::String(string) => Some(string),
+            Self::Collection(_) => None,
         }
     }
 
     /// The name `TYPE` gives.
-    pub fn type_name(&self) -> &'static str {
-        self.as_ref().type_name()
+    pub fn type_name(self) -> &'static str {
+        match self {
+            Self::String(_) => "string",
+            Self::Collection(collection) => collection.type_name(),
+        }
     }
 
-    /// The name `OBJECT ENCODING` gives.
-    pub fn encoding(&self) -> &'static str {
-        self.as_ref().encoding()
+    /// The name `OBJECT ENCODING` gives; see [`ValueRef::encoding`] for strings.
+    pub fn encoding(self) -> &'static str {
+        match self {
+            Self::String(string) => string.encoding(),
+            Self::Collection(collection) => collection.encoding(),
+        }
+    }
+
+    /// The references Redis would show.
+    pub fn reference_count(self) -> i64 {
+        match self {
+            Self::String(string) => string.reference_count(),
+            Self::Collection(_) => 1,
+        }
+    }
+
+    /// A copy that owns its bytes. Collections share what they have in chunks.
+    pub fn to_value(self) -> Value {
+        match self {
+            Self::String(string) => string.to_value(),
+            Self::Collection(collection) => Value::Collection(collection.to_owned(0)),
+        }
     }
 }
 
@@ -73,13 +116,6 @@ impl<'a> ValueRef<'a> {
     /// The string `bytes`, as a number where it is the canonical form of one.
     pub fn from_string(bytes: &'a [u8]) -> Self {
         parse_int(bytes).map_or(Self::Bytes(bytes), Self::Int)
-    }
-
-    /// The name `TYPE` gives.
-    pub fn type_name(&self) -> &'static str {
-        match self {
-            Self::Int(_) | Self::Bytes(_) => "string",
-        }
     }
 
     /// The name `OBJECT ENCODING` gives to a string set as a whole; an entry knows better, because a
@@ -151,7 +187,20 @@ impl From<Value> for NewValue<'_> {
         match value {
             Value::Int(number) => Self::Int(number),
             Value::Bytes(bytes) => Self::Moved(bytes),
+            Value::Collection(collection) => Self::Collection(collection),
         }
+    }
+}
+
+impl<'a> From<ValueRef<'a>> for Content<'a> {
+    fn from(string: ValueRef<'a>) -> Self {
+        Self::String(string)
+    }
+}
+
+impl From<Collection> for NewValue<'_> {
+    fn from(collection: Collection) -> Self {
+        Self::Collection(collection)
     }
 }
 

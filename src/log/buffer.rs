@@ -87,6 +87,14 @@ impl FrameBuffer {
         self.inside_unit = true;
     }
 
+    /// Counts `len` bytes of the stream that nobody will ever read, in a group that has nothing else.
+    pub fn pass_over(&mut self, len: usize, local: bool) {
+        assert!(self.is_empty(), "what was pushed is not passed over");
+        if !local {
+            self.end += len as u64;
+        }
+    }
+
     /// Ends an atomic unit; the frame is closed here once it is long enough.
     pub fn boundary(&mut self) {
         self.inside_unit = false;

@@ -265,16 +265,18 @@ fn listed_segments(
     storage: &dyn Storage,
     layout: &Layout,
 ) -> Result<Vec<(u64, PathBuf)>, LogError> {
-    let Some(manifest) = read_manifest(storage, layout)? else {
-        let archived = archived_segments(storage, layout)?;
-        let is_backlog = |path: &PathBuf| {
-            let name = path.file_name().unwrap_or_default();
-            matches!(layout.kind(&name.to_string_lossy()), FileKind::Backlog(_))
-        };
-        return Ok(archived.into_iter().filter(|(_, path)| is_backlog(path)).collect());
+    // Before the manifest: a switch to `appendonly yes` gives these another name there.
+    let archived = archived_segments(storage, layout)?;
+    let is_backlog = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default();
+        matches!(layout.kind(&name.to_string_lossy()), FileKind::Backlog(_))
     };
-    let files = manifest.incrs.into_iter();
-    Ok(files.map(|file| (file.seq, layout.append_dir().join(file.name))).collect())
+    let named = read_manifest(storage, layout)?.map(|manifest| manifest.incrs).unwrap_or_default();
+    let last = named.last().map_or(0, |file| file.seq);
+    let backlog = archived.into_iter().filter(|(seq, path)| *seq > last && is_backlog(path));
+    let named = named.into_iter();
+    let named = named.map(|file| (file.seq, layout.append_dir().join(file.name)));
+    Ok(named.chain(backlog).collect())
 }
 
 fn archived_segments(

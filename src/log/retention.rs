@@ -132,6 +132,7 @@ pub(crate) fn remove_backlog(
     storage: &dyn Storage,
     layout: &Layout,
     manifest: Option<&Manifest>,
+    removed: &mut Removed,
 ) -> Result<(), LogError> {
     let (archive, append_dir) = (layout.archive_dir(), layout.append_dir());
     let entries = storage.list(archive).map_err(LogError::io("list", archive))?;
@@ -157,14 +158,14 @@ pub(crate) fn remove_backlog(
             };
             if is_leftover {
                 let path = append_dir.join(&entry.name);
-                storage.remove(&path).map_err(LogError::io("remove", &path))?;
+                remove(storage, &path, removed).map_err(LogError::io("remove", &path))?;
             }
         }
         storage.sync_dir(append_dir).map_err(LogError::io("sync", append_dir))?;
     }
     for (_, name) in backlog {
         let path = archive.join(name);
-        storage.remove(&path).map_err(LogError::io("remove", &path))?;
+        remove(storage, &path, removed).map_err(LogError::io("remove", &path))?;
     }
     storage.sync_dir(archive).map_err(LogError::io("sync", archive))
 }

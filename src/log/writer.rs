@@ -11,6 +11,7 @@ mod files;
 mod mend;
 mod open;
 mod roll;
+mod sleep;
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -61,7 +62,8 @@ pub struct Head {
 pub enum LogMode {
     /// The data set: in the manifest, made durable, replayed at a start.
     Durable,
-    /// A backlog for replicas (`appendonly no`): never synced, never replayed, removed at a start.
+    /// A backlog for replicas (`appendonly no`): never synced, never replayed, removed at a start. As
+    /// long as there are no replicas it [sleeps](Writer::is_asleep).
     Backlog,
 }
 
@@ -71,7 +73,8 @@ pub struct Writer {
     files: Files,
     lock: LockFile,
     note: LockNote,
-    /// The segments a reader can follow without a gap, oldest first; the last one is written to.
+    /// The segments a reader can follow without a gap, oldest first; the last one is written to. Empty
+    /// while the log sleeps.
     chain: VecDeque<SegmentInfo>,
     active: Active,
     identity: Identity,
@@ -115,7 +118,7 @@ struct Queued {
 pub(super) struct SegmentFile {
     file: Latched,
     syncing: Mutex<()>,
-    /// Set once a sync has failed: what was not durable then may be gone although it can be read.
+    /// Set once a sync through another handle than `file` has failed.
     distrusted: AtomicBool,
 }
 
@@ -128,7 +131,7 @@ impl SegmentFile {
     fn sync(&self) -> std::io::Result<()> {
         // The mutex guards no data; a panic of another holder changes nothing here.
         let _one_at_a_time = self.syncing.lock().unwrap_or_else(PoisonError::into_inner);
-        self.noting_failure(self.file.sync_data())
+        self.file.sync_data()
     }
 
     pub(super) fn len(&self) -> std::io::Result<u64> {
@@ -146,13 +149,13 @@ impl SegmentFile {
         if self.file.len()? != len {
             self.file.set_len(len)?;
         }
-        self.noting_failure(self.file.sync_all())
+        self.file.sync_all()
     }
 
-    fn noting_failure(&self, synced: std::io::Result<()>) -> std::io::Result<()> {
-        // Of two failures that race one is enough: the flag never goes back.
-        self.distrusted.fetch_or(synced.is_err(), Ordering::Relaxed);
-        synced
+    /// Whether a sync has failed: what was not durable then may be gone although it can be read.
+    fn is_distrusted(&self) -> bool {
+        // Whoever reads the flag has set it, or has taken the file over from who did.
+        self.file.sync_has_failed() || self.distrusted.load(Ordering::Relaxed)
     }
 }
 
@@ -198,6 +201,7 @@ impl Writer {
             self.recycle(buffer);
             return Ok(());
         }
+        assert!(!self.is_asleep(), "a log that sleeps is not written to");
         let result = self.check().and_then(|()| self.make_room()).and_then(|()| {
             let active = &mut self.active;
             let bytes = buffer.finish(active.seed, active.synced_len, active.position);

@@ -14,8 +14,8 @@ use tokio::sync::Notify;
 use super::shared::{Connection, Network};
 use super::stream::{ReadHalf, WriteHalf, reunite};
 use crate::base::limits::READ_CHUNK_LEN;
-use crate::engine::service::{TakenSocket, Wait};
-use crate::engine::{Flow, Peer, Session, Ticket};
+use crate::engine::service::{Answer, TakenSocket, Wait};
+use crate::engine::{Flow, Peer, Session};
 use crate::resp::Batch;
 use crate::resp::request::RequestParser;
 
@@ -209,25 +209,38 @@ impl Reader {
     }
 
     /// Has the batch's commands run, from one of them on, until one keeps the others from running.
-    fn run_from(&self, first: usize) -> (usize, Flow) {
-        let mut session = self.connection.session.borrow_mut();
-        session.out.lend(|| self.network.spares.borrow_mut().take());
-        self.network.service.run(&mut session, &self.buffer, &self.batch, first)
+    fn run_from(&mut self, first: usize) -> (usize, Flow) {
+        let Self { network, connection, buffer, parser, batch, .. } = self;
+        let mut session = connection.session.borrow_mut();
+        session.out.lend(|| network.spares.borrow_mut().take());
+        if !batch.wants_buffer(buffer.len()) {
+            return network.service.run(&mut session, buffer, batch, first);
+        }
+        let lent = batch.lend(std::mem::take(buffer));
+        let ran = network.service.run(&mut session, &lent, batch, first);
+        match batch.take_back(lent) {
+            Some(bytes) => *buffer = bytes,
+            // The key that was set has it now: nothing of it is left to be parsed.
+            None => {
+                parser.discard(batch);
+            }
+        }
+        ran
     }
 
     /// Waits for a blocked command's reply, for another client's word, or for the peer to go away.
     async fn block(&mut self, mut wait: Wait) -> Option<End> {
         loop {
             let connection = Rc::clone(&self.connection);
-            let reply = tokio::select! {
+            let Answer { bytes, needs, last_write } = tokio::select! {
                 biased;
-                reply = &mut wait => reply,
+                answer = &mut wait => answer,
                 () = connection.wake.notified() => {
                     if connection.killed.get() {
                         return Some(End::Closed);
                     }
                     match connection.unblocked.take() {
-                        Some(reply) => reply,
+                        Some(bytes) => Answer::of(bytes),
                         None => continue,
                     }
                 }
@@ -244,9 +257,11 @@ impl Reader {
             };
             let mut session = connection.session.borrow_mut();
             session.card.blocked.set(None);
-            session.out.reply.raw(&reply);
             let released = self.network.service.released();
-            session.out.seal(Ticket::NONE, released);
+            session.take_in_mail(released);
+            session.out.reply.raw(&bytes);
+            session.out.seal(needs, released);
+            session.last_write = last_write.unwrap_or(session.last_write);
             drop(session);
             self.network.make_ready(&connection);
             return None;
@@ -303,7 +318,7 @@ impl Reader {
     /// Waits until no I/O thread has bytes of this connection: what the session still holds goes with it.
     async fn take_over(&self) -> End {
         let Connection { killed, rest, in_flight, wake, .. } = &*self.connection;
-        let owes = || in_flight.get() > 0 || !rest.borrow().unsent().is_empty();
+        let owes = || in_flight.get() > 0 || !rest.borrow().is_empty();
         self.connection.session.borrow_mut().closing |= owes();
         while owes() {
             if killed.get() {

@@ -1,12 +1,14 @@
 //! The flusher: commits the turn's log, then sends what has become sendable.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::io_threads::{IoThreads, Job};
-use super::shared::{Connection, Network, Rest};
+use super::shared::{Connection, Network};
+use super::stream::WriteHalf;
 use crate::engine::{Order, Session, Ticket};
+use crate::resp::parcel::{PIECES_MAX, Parcel};
 
 /// Runs for as long as the server: one round for each turn of the event loop that left work.
 pub async fn run(network: Rc<Network>) {
@@ -70,17 +72,17 @@ fn collect(network: &Rc<Network>, sent: &mut Sent) {
 
 fn take_back(network: &Rc<Network>, connection: &Rc<Connection>, job: Job) {
     connection.in_flight.set(0);
-    let Job { bytes, sent, result, write, .. } = job;
+    let Job { parcel, result, write, .. } = job;
     // Whoever takes the socket over takes it whole.
     drop(write);
     match result {
         Ok(()) => {
-            network.spares.borrow_mut().put(bytes);
+            network.spares.borrow_mut().put(parcel.into_buffer());
             let session = connection.session.borrow();
             if session.closing {
                 connection.wake.notify_one();
             }
-            if session.out.pending_bytes() > 0 {
+            if session.out.pending_bytes() > 0 || session.has_mail() {
                 drop(session);
                 network.make_ready(connection);
             } else {
@@ -88,7 +90,7 @@ fn take_back(network: &Rc<Network>, connection: &Rc<Connection>, job: Job) {
             }
         }
         Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
-            *connection.rest.borrow_mut() = Rest { bytes, sent };
+            *connection.rest.borrow_mut() = parcel;
             drain_later(network, connection);
         }
         Err(_) => {
@@ -109,17 +111,20 @@ fn recycle(network: &Network, mut list: Vec<Rc<Connection>>) {
 fn carry_out_orders(network: &Rc<Network>) {
     for order in network.service.take_orders() {
         let (Order::Deliver { client, .. }
+        | Order::Mail { client }
         | Order::Kill { client }
         | Order::Unblock { client, .. }) = &order;
         let Some(connection) = network.connections.borrow().get(client).cloned() else { continue };
         match order {
             Order::Deliver { bytes, needs, .. } => {
                 let mut session = connection.session.borrow_mut();
+                session.take_in_mail(network.service.released());
                 session.out.reply.raw(&bytes);
                 session.out.seal(needs, network.service.released());
                 drop(session);
                 network.make_ready(&connection);
             }
+            Order::Mail { .. } => network.make_ready(&connection),
             Order::Kill { .. } => {
                 connection.killed.set(true);
                 connection.wake.notify_one();
@@ -146,6 +151,10 @@ fn send(
     }
     let mut session = connection.session.borrow_mut();
     if !connection.draining.get() && connection.in_flight.get() == 0 {
+        if session.has_mail() {
+            session.out.lend(|| network.spares.borrow_mut().take());
+            session.take_in_mail(released);
+        }
         let result = match helpers {
             Some(helpers) => {
                 give(connection, &mut session, released, helpers);
@@ -186,12 +195,13 @@ fn send(
 /// Adds what may go to the turn that is handed to the I/O threads.
 fn give(connection: &Connection, session: &mut Session, released: Ticket, helpers: &IoThreads) {
     let Some(write) = connection.write.borrow().clone() else { return };
-    let Rest { bytes, sent } = std::mem::take(&mut *connection.rest.borrow_mut());
-    let (bytes, sent) =
-        if sent < bytes.len() { (bytes, sent) } else { (session.out.take_sendable(released), 0) };
-    if sent < bytes.len() {
-        connection.in_flight.set(bytes.len() - sent);
-        helpers.add(Job { client: connection.id, write, bytes, sent, result: Ok(()) });
+    let mut parcel = std::mem::take(&mut *connection.rest.borrow_mut());
+    if parcel.is_empty() {
+        parcel = session.out.take_sendable(released);
+    }
+    if !parcel.is_empty() {
+        connection.in_flight.set(parcel.len());
+        helpers.add(Job { client: connection.id, write, parcel, sent: 0, result: Ok(()) });
     }
 }
 
@@ -206,19 +216,17 @@ fn send_now(
     let Some(write) = connection.write.borrow().clone() else { return Ok(()) };
     loop {
         let mut rest = connection.rest.borrow_mut();
-        let of_rest = !rest.unsent().is_empty();
-        let bytes = if of_rest { rest.unsent() } else { session.out.sendable(released) };
-        if bytes.is_empty() {
+        let (written, offered) = write_once(&write, &rest, session, released);
+        if offered == 0 {
             return Ok(());
         }
-        let offered = bytes.len();
-        match write.try_write(bytes) {
+        match written {
             Ok(len) => {
                 sent.add(len);
-                if of_rest {
-                    rest.sent += len;
-                } else {
+                if rest.is_empty() {
                     session.out.consume(len);
+                } else {
+                    rest.consume(len);
                 }
                 if len < offered {
                     drain_later(network, connection);
@@ -232,6 +240,29 @@ fn send_now(
             Err(e) => return Err(e),
         }
     }
+}
+
+/// Offers the socket what is to be sent first, in one call; what became of it, and how many bytes it was.
+fn write_once(
+    write: &WriteHalf,
+    rest: &Parcel,
+    session: &mut Session,
+    released: Ticket,
+) -> (io::Result<usize>, usize) {
+    if rest.is_empty() && !session.out.has_inserts() {
+        let bytes = session.out.sendable(released);
+        let written = if bytes.is_empty() { Ok(0) } else { write.try_write(bytes) };
+        return (written, bytes.len());
+    }
+    let mut pieces = [IoSlice::new(&[]); PIECES_MAX];
+    let count = if rest.is_empty() {
+        session.out.pieces(released, &mut pieces)
+    } else {
+        rest.pieces(&mut pieces)
+    };
+    let pieces = &pieces[..count];
+    let offered = pieces.iter().map(|piece| piece.len()).sum();
+    (if offered == 0 { Ok(0) } else { write.try_write_pieces(pieces) }, offered)
 }
 
 fn over_limit(

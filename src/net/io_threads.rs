@@ -13,6 +13,7 @@ use std::thread::JoinHandle;
 use tokio::sync::Notify;
 
 use super::stream::WriteHalf;
+use crate::resp::parcel::Parcel;
 
 /// With fewer connections for each thread it is not worth waking one.
 const SHARE_MIN: usize = 2;
@@ -25,8 +26,8 @@ pub(super) struct Job {
     /// Its socket.
     pub write: Arc<WriteHalf>,
     /// What is to be sent.
-    pub bytes: Vec<u8>,
-    /// How much of it was.
+    pub parcel: Parcel,
+    /// How many bytes of it were.
     pub sent: usize,
     /// Why not all of it: `WouldBlock` when the socket was full.
     pub result: io::Result<()>,
@@ -120,9 +121,12 @@ impl Drop for IoThreads {
 impl Job {
     /// Writes until all is written or the socket is full.
     pub fn run(&mut self) {
-        while self.sent < self.bytes.len() {
-            match self.write.try_write(&self.bytes[self.sent..]) {
-                Ok(len) => self.sent += len,
+        while !self.parcel.is_empty() {
+            match self.write.try_write_parcel(&self.parcel) {
+                Ok(len) => {
+                    self.parcel.consume(len);
+                    self.sent += len;
+                }
                 Err(error) => {
                     self.result = Err(error);
                     return;

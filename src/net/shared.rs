@@ -12,6 +12,7 @@ use super::io_threads::IoThreads;
 use super::stream::WriteHalf;
 use crate::base::limits::READ_CHUNK_LEN;
 use crate::engine::{Service, Session};
+use crate::resp::parcel::Parcel;
 
 /// One connection as the flusher sees it.
 #[derive(Debug)]
@@ -22,8 +23,8 @@ pub struct Connection {
     pub session: RefCell<Session>,
     /// Where replies go; gone once the socket has been taken over.
     pub write: RefCell<Option<Arc<WriteHalf>>>,
-    /// Bytes an I/O thread could not send: they come before the session's.
-    pub rest: RefCell<Rest>,
+    /// What an I/O thread could not send: it comes before the session's.
+    pub rest: RefCell<Parcel>,
     /// Bytes an I/O thread has.
     pub in_flight: Cell<usize>,
     /// In the ready list already.
@@ -40,26 +41,13 @@ pub struct Connection {
     pub soft_since: Cell<Option<std::time::Instant>>,
 }
 
-/// Bytes left over from a full socket, or nothing.
-#[derive(Debug, Default)]
-pub struct Rest {
-    /// The buffer.
-    pub bytes: Vec<u8>,
-    /// How much of it was sent.
-    pub sent: usize,
-}
-
-impl Rest {
-    /// What is still to be sent.
-    pub fn unsent(&self) -> &[u8] {
-        &self.bytes[self.sent..]
-    }
-}
-
 impl Connection {
     /// Bytes of replies that are not sent yet, wherever they are.
     pub fn owed_bytes(&self, session: &Session) -> usize {
-        session.out.pending_bytes() + self.rest.borrow().unsent().len() + self.in_flight.get()
+        session.out.pending_bytes()
+            + session.mail_bytes()
+            + self.rest.borrow().len()
+            + self.in_flight.get()
     }
 }
 

@@ -1,6 +1,6 @@
 //! A TCP or unix stream, split so that the reader's task and the flusher can both hold it.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -8,6 +8,7 @@ use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::{TcpStream, UnixStream, tcp, unix};
 
 use crate::engine::service::Duplex;
+use crate::resp::parcel::{PIECES_MAX, Parcel};
 
 /// The reading half.
 #[derive(Debug)]
@@ -94,6 +95,21 @@ impl WriteHalf {
             Self::Tcp(half) => half.try_write(bytes),
             Self::Unix(half) => half.try_write(bytes),
         }
+    }
+
+    /// Like [`try_write`](Self::try_write) for bytes in pieces.
+    pub fn try_write_pieces(&self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(half) => half.try_write_vectored(pieces),
+            Self::Unix(half) => half.try_write_vectored(pieces),
+        }
+    }
+
+    /// Like [`try_write`](Self::try_write) for the first pieces of `parcel`.
+    pub fn try_write_parcel(&self, parcel: &Parcel) -> io::Result<usize> {
+        let mut pieces = [IoSlice::new(&[]); PIECES_MAX];
+        let count = parcel.pieces(&mut pieces);
+        self.try_write_pieces(&pieces[..count])
     }
 
     /// Waits until the socket takes bytes again.

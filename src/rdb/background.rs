@@ -1,6 +1,9 @@
 //! A snapshot written beside the commands: the walk encodes entries into blocks on the executor, a
 //! thread compresses, checksums, writes, syncs and reads back.
 //!
+//! A large collection is not encoded on the executor: the thread gets a clone, which shares what it has in
+//! chunks and stays what it was.
+//!
 //! Memory is bounded: a few blocks are on their way to the thread at most. The one who steps the walk
 //! should do no step while [`SnapshotTask::is_behind`]; entries captured because they are about to
 //! change cannot wait for that, so a full queue makes them wait for the disk.
@@ -20,11 +23,14 @@ use super::error::RdbError;
 use super::header::{DatabaseSize, Header};
 use super::snapshot::{Progress, SnapshotFile};
 use super::writer::{SYNC_LEN, SnapshotWriter, Written};
-use crate::keyspace::{Entry, WalkSink};
+use crate::keyspace::types::Collection;
+use crate::keyspace::{Content, Entry, WalkSink};
 use crate::storage::{File, OpenMode, Storage};
 
 /// With this many blocks waiting for the thread, the walk should pause.
 const BEHIND_LEN: usize = 2;
+/// A collection with more memory than this, in bytes, is encoded by the thread, from a clone.
+const ENCODED_HERE_BYTES_MAX: usize = 256 * 1024;
 
 /// How a snapshot is written.
 #[derive(Clone, Copy, Debug)]
@@ -46,8 +52,17 @@ impl Default for Writing {
 enum Message {
     Header(Box<Header>),
     Block(BlockBuilder),
+    Large(LargeEntry),
     /// All entries have come.
     End,
+}
+
+/// An entry whose encoding would hold commands up: a collection, frozen.
+struct LargeEntry {
+    db: u32,
+    key: Vec<u8>,
+    value: Collection,
+    expire_ms: Option<u64>,
 }
 
 #[derive(Debug, Default)]
@@ -157,10 +172,14 @@ impl SnapshotSink {
         }
     }
 
-    fn send_block(&mut self) {
+    fn send_header(&mut self) {
         if let Some(header) = self.header.take() {
             self.send(Message::Header(header));
         }
+    }
+
+    fn send_block(&mut self) {
+        self.send_header();
         let empty = self.spare.try_recv().unwrap_or_default();
         let full = std::mem::replace(&mut self.block, empty);
         self.shared.waiting.fetch_add(1, Ordering::Relaxed);
@@ -183,7 +202,17 @@ impl WalkSink for SnapshotSink {
         }
         self.entries += 1;
         self.shared.entries.store(self.entries, Ordering::Relaxed);
-        self.block.push(db as u32, entry.key(), entry.value(), entry.expire_ms());
+        let (db, value) = (db as u32, entry.value());
+        if let Content::Collection(collection) = value
+            && entry.memory_bytes() > ENCODED_HERE_BYTES_MAX
+        {
+            self.send_header();
+            let (key, value) = (entry.key().to_vec(), collection.to_owned(0));
+            let large = LargeEntry { db, key, value, expire_ms: entry.expire_ms() };
+            self.shared.waiting.fetch_add(1, Ordering::Relaxed);
+            return self.send(Message::Large(large));
+        }
+        self.block.push(db, entry.key(), value, entry.expire_ms());
         if self.block.is_full() {
             self.send_block();
         }
@@ -239,6 +268,14 @@ impl Worker {
                     block.clear();
                     // Nobody takes it back once the walk is over.
                     drop(self.spare.send(block));
+                }
+                Ok(Message::Large(large)) => {
+                    self.shared.waiting.fetch_sub(1, Ordering::Relaxed);
+                    let LargeEntry { db, key, value, expire_ms } = large;
+                    let mut block = BlockBuilder::new();
+                    block.push(db, &key, Content::Collection(value.as_ref()), expire_ms);
+                    writer.write_block(&mut block)?;
+                    self.shared.written_len.store(writer.written_len(), Ordering::Relaxed);
                 }
                 Ok(Message::End) => return writer.finish(),
                 Ok(Message::Header(_)) | Err(_) => return Err(RdbError::Stopped),

@@ -16,7 +16,7 @@ use super::error::RdbError;
 use super::header::{parse_crc32, push_aux};
 use super::length::push_length;
 use super::reader::{OPCODE_AUX, OPCODE_DATABASE, OPCODE_END, Piece, Reader};
-use crate::keyspace::ValueRef;
+use crate::keyspace::Content;
 
 /// A block is closed once its content has this many bytes.
 pub const BLOCK_LEN_TARGET: usize = 1024 * 1024;
@@ -83,7 +83,14 @@ impl BlockBuilder {
     }
 
     /// Appends an entry, uncompressed.
-    pub fn push(&mut self, db: u32, key: &[u8], value: ValueRef<'_>, expire_ms: Option<u64>) {
+    pub fn push<'v>(
+        &mut self,
+        db: u32,
+        key: &[u8],
+        value: impl Into<Content<'v>>,
+        expire_ms: Option<u64>,
+    ) {
+        let value = value.into();
         self.select(db);
         push_entry_head(&mut self.buffer, key, type_byte(&value), expire_ms);
         push_value(&mut self.buffer, &value, None);
@@ -265,6 +272,7 @@ fn parse_decimal(digits: &[u8]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::keyspace::ValueRef;
 
     fn block() -> BlockBuilder {
         let mut block = BlockBuilder::new();

@@ -12,7 +12,9 @@ use super::cursor::{Cursor, RdbString};
 use super::error::{RdbError, shown};
 use super::length::{ENCODING_LZF, SPECIAL, push_integer, push_lzf_header, push_raw_string};
 use super::lzf::Compressor;
-use crate::keyspace::{NewValue, Value, ValueRef, parse_int};
+use super::types;
+use crate::keyspace::types::Packing;
+use crate::keyspace::{Content, NewValue, Value, ValueRef, parse_int};
 
 /// Type byte of a string.
 pub const TYPE_STRING: u8 = 0;
@@ -59,6 +61,7 @@ impl<'a> EncodedValue<'a> {
         let value_position = cursor.position();
         match type_byte {
             TYPE_STRING => cursor.skip_string("a string value")?,
+            _ if types::skip(cursor, type_byte)? => {}
             _ => return Err(unsupported(type_byte, key, position)),
         }
         let len = start.len() - cursor.remaining().len();
@@ -84,17 +87,19 @@ impl<'a> EncodedValue<'a> {
         match (self.type_byte, self.bytes) {
             // Once measured, any string that is not compressed is one.
             (TYPE_STRING, &[first, ..]) if first != SPECIAL | ENCODING_LZF => Ok(()),
-            _ => self.decode().map(drop),
+            _ => self.decode(&Packing::default()).map(drop),
         }
     }
 
     /// Decodes the value. A string that is neither a number nor compressed is not copied.
-    pub fn decode(&self) -> Result<NewValue<'a>, RdbError> {
+    pub fn decode(&self, packing: &Packing) -> Result<NewValue<'a>, RdbError> {
         let mut cursor = Cursor::new(self.bytes, self.position);
-        match self.type_byte {
-            TYPE_STRING => cursor.string("a string value").map(string_value),
-            _ => Err(RdbError::malformed(self.position, "a value of unknown type")),
+        if self.type_byte == TYPE_STRING {
+            return cursor.string("a string value").map(string_value);
         }
+        types::decode(&mut cursor, self.type_byte, packing)?
+            .map(NewValue::Collection)
+            .ok_or_else(|| RdbError::malformed(self.position, "a value of unknown type"))
     }
 }
 
@@ -126,16 +131,25 @@ fn string_value(string: RdbString<'_>) -> NewValue<'_> {
 }
 
 /// The type byte of `value`.
-pub fn type_byte(value: &ValueRef<'_>) -> u8 {
+pub fn type_byte(value: &Content<'_>) -> u8 {
     match value {
-        ValueRef::Int(_) | ValueRef::Bytes(_) => TYPE_STRING,
+        Content::String(_) => TYPE_STRING,
+        Content::Collection(collection) => types::type_byte(*collection),
     }
 }
 
 /// Appends `value`; its type byte is apart from it, because a key stands between them.
-pub fn push_value(out: &mut Vec<u8>, value: &ValueRef<'_>, compressor: Option<&mut Compressor>) {
+pub fn push_value(out: &mut Vec<u8>, value: &Content<'_>, compressor: Option<&mut Compressor>) {
     match value {
-        ValueRef::Int(number) => push_integer(out, *number),
+        Content::String(string) => push_element(out, *string, compressor),
+        Content::Collection(collection) => types::push(out, *collection, compressor),
+    }
+}
+
+/// Appends a string value, or an element of a collection.
+pub fn push_element(out: &mut Vec<u8>, value: ValueRef<'_>, compressor: Option<&mut Compressor>) {
+    match value {
+        ValueRef::Int(number) => push_integer(out, number),
         ValueRef::Bytes(bytes) => push_string(out, bytes, compressor),
     }
 }
@@ -180,7 +194,7 @@ fn push_key(out: &mut Vec<u8>, key: &[u8]) {
 }
 
 /// Appends a string's bytes: as a number, compressed if that gains, or as they are.
-fn push_string(out: &mut Vec<u8>, bytes: &[u8], compressor: Option<&mut Compressor>) {
+pub fn push_string(out: &mut Vec<u8>, bytes: &[u8], compressor: Option<&mut Compressor>) {
     if let Some(number) = small_integer(bytes) {
         return push_integer(out, number);
     }
@@ -199,7 +213,8 @@ pub fn push_recompressed(
     value: &EncodedValue<'_>,
     compressor: &mut Compressor,
 ) -> Result<bool, RdbError> {
-    if value.type_byte != TYPE_STRING || value.bytes.len() <= UNCOMPRESSED_LEN_MAX {
+    let is_one_string = value.type_byte == TYPE_STRING || types::is_one_string(value.type_byte);
+    if !is_one_string || value.bytes.len() <= UNCOMPRESSED_LEN_MAX {
         return Ok(false);
     }
     Ok(match Cursor::new(value.bytes, value.position).string("a string value")? {

@@ -3,7 +3,12 @@
 //! ```text
 //! fold(d, bytes) = d xor SHA1(bytes)          order does not matter
 //! mix(d, bytes)  = SHA1(fold(d, bytes))       order matters
-//! value:    mix(d, type as 4 bytes, big-endian), mix(d, string), and if it expires fold(d, "!!expire!!")
+//! value:    mix(d, type as 4 bytes, big-endian), then, and if it expires fold(d, "!!expire!!"):
+//!   string  mix(d, string)
+//!   list    mix(d, element) for each element in order
+//!   zset    for each member d' = 0, mix(d', member), mix(d', score as text), fold(d, d')
+//!   set     for each member fold(d, it)
+//!   hash    for each field d' = 0, mix(d', its name), mix(d', its value), fold(d, d')
 //! key:      mix(0, key), then its value
 //! dataset:  d = 0; for each database with keys: mix(d, its number as 4 bytes, big-endian), then
 //!           fold(d, digest) for each key
@@ -12,12 +17,19 @@
 
 use sha1::{Digest as _, Sha1};
 
-use crate::keyspace::{Entry, Keyspace, ValueRef};
+use crate::base::double::Text;
+use crate::keyspace::types::{CollectionRef, HashRef, ListRef, SetRef, Stream, ZsetRef};
+use crate::keyspace::{Content, Entry, Keyspace};
 
 /// Length of a digest, in bytes; clients see it as hexadecimal digits.
 pub const DIGEST_LEN: usize = 20;
 
 const STRING: u32 = 0;
+const LIST: u32 = 1;
+const ZSET: u32 = 3;
+const SET: u32 = 2;
+const HASH: u32 = 4;
+const STREAM: u32 = 6;
 const EXPIRES: &[u8] = b"!!expire!!";
 
 /// A digest; all zeros is that of nothing.
@@ -38,13 +50,64 @@ impl Digest {
 
     fn mix_value(&mut self, entry: &Entry) {
         match entry.value() {
-            value @ (ValueRef::Int(_) | ValueRef::Bytes(_)) => {
+            Content::String(string) => {
                 self.mix(&STRING.to_be_bytes());
-                value.with_bytes(|bytes| self.mix(bytes));
+                string.with_bytes(|bytes| self.mix(bytes));
             }
+            Content::Collection(CollectionRef::List(list)) => self.mix_list(list),
+            Content::Collection(CollectionRef::Set(set)) => self.mix_set(set),
+            Content::Collection(CollectionRef::Hash(hash)) => self.mix_hash(hash),
+            Content::Collection(CollectionRef::Zset(zset)) => self.mix_zset(zset),
+            Content::Collection(CollectionRef::Stream(stream)) => self.mix_stream(stream),
         }
         if entry.expire_ms().is_some() {
             self.fold(EXPIRES);
+        }
+    }
+
+    fn mix_list(&mut self, list: ListRef<'_>) {
+        self.mix(&LIST.to_be_bytes());
+        for element in list.iter() {
+            element.with_bytes(|element| self.mix(element));
+        }
+    }
+
+    fn mix_set(&mut self, set: SetRef<'_>) {
+        self.mix(&SET.to_be_bytes());
+        for member in set.iter() {
+            member.with_bytes(|member| self.fold(member));
+        }
+    }
+
+    fn mix_hash(&mut self, hash: HashRef<'_>) {
+        self.mix(&HASH.to_be_bytes());
+        for (name, value) in hash.pairs() {
+            let mut of_field = Self::default();
+            name.with_bytes(|name| of_field.mix(name));
+            value.with_bytes(|value| of_field.mix(value));
+            self.fold(&of_field.0);
+        }
+    }
+
+    fn mix_zset(&mut self, zset: ZsetRef<'_>) {
+        self.mix(&ZSET.to_be_bytes());
+        for (member, score) in zset.iter() {
+            let mut of_member = Self::default();
+            member.with_bytes(|member| of_member.mix(member));
+            of_member.mix(Text::of(score).as_bytes());
+            self.fold(&of_member.0);
+        }
+    }
+
+    /// The entries in order, `ms.seq` and the fields of each; groups do not count.
+    fn mix_stream(&mut self, stream: &Stream) {
+        self.mix(&STREAM.to_be_bytes());
+        for entry in stream.nodes().flat_map(|node| node.entries()) {
+            self.mix(format!("{}.{}", entry.id.ms, entry.id.seq).as_bytes());
+            for (name, value) in entry.fields {
+                name.with_bytes(|bytes| self.mix(bytes));
+                value.with_bytes(|bytes| self.mix(bytes));
+            }
         }
     }
 
@@ -83,6 +146,7 @@ impl std::fmt::Display for Digest {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::keyspace::ValueRef;
 
     #[test]
     fn digests_of_redis_7_0() {

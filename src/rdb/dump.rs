@@ -12,7 +12,8 @@ use super::cursor::{Cursor, RdbString};
 use super::error::RdbError;
 use super::lzf::Compressor;
 use super::{VERSION_READ_MAX, VERSION_WRITTEN};
-use crate::keyspace::{NewValue, ValueRef};
+use crate::keyspace::types::Packing;
+use crate::keyspace::{Content, NewValue};
 
 const VERSION_LEN: usize = 2;
 
@@ -28,7 +29,7 @@ pub enum PayloadError {
 }
 
 /// Appends the payload of `value` to `out`, with long strings compressed as a snapshot has them.
-pub fn push_payload(out: &mut Vec<u8>, value: &ValueRef<'_>, compressor: Option<&mut Compressor>) {
+pub fn push_payload(out: &mut Vec<u8>, value: &Content<'_>, compressor: Option<&mut Compressor>) {
     let start = out.len();
     out.push(type_byte(value));
     push_value(out, value, compressor);
@@ -39,7 +40,10 @@ pub fn push_payload(out: &mut Vec<u8>, value: &ValueRef<'_>, compressor: Option<
 
 /// The value of a payload. Unlike in Redis, a value may neither run into the version that follows
 /// it nor leave bytes before it.
-pub fn read_payload(payload: &[u8]) -> Result<NewValue<'_>, PayloadError> {
+pub fn read_payload<'a>(
+    payload: &'a [u8],
+    packing: &Packing,
+) -> Result<NewValue<'a>, PayloadError> {
     let (covered, crc) = payload.split_last_chunk().ok_or(PayloadError::VersionOrChecksum)?;
     let _: &[u8; CRC64_LEN] = crc;
     let (body, version) = covered.split_last_chunk().ok_or(PayloadError::VersionOrChecksum)?;
@@ -56,16 +60,21 @@ pub fn read_payload(payload: &[u8]) -> Result<NewValue<'_>, PayloadError> {
     if !cursor.is_at_end() {
         return Err(RdbError::malformed(cursor.position(), "bytes after the value").into());
     }
-    Ok(value.decode()?)
+    Ok(value.decode(packing)?)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::keyspace::{Keyspace, ValueRef};
+
+    fn read(payload: &[u8]) -> Result<NewValue<'_>, PayloadError> {
+        read_payload(payload, Keyspace::new(1, 1).packing())
+    }
 
     fn payload(value: ValueRef<'_>) -> Vec<u8> {
         let mut out = Vec::new();
-        push_payload(&mut out, &value, Some(&mut Compressor::new()));
+        push_payload(&mut out, &Content::String(value), Some(&mut Compressor::new()));
         out
     }
 
@@ -74,29 +83,29 @@ mod tests {
         // What DUMP says in redis-server 7.0.15 of 10, of "hello" and of 200 times "a".
         let ten = b"\x00\xc0\x0a\x0a\x00n\x9fWE\x0e\xaec\xbb";
         assert_eq!(payload(ValueRef::Int(10)), ten);
-        assert!(matches!(read_payload(ten), Ok(NewValue::Int(10))));
+        assert!(matches!(read(ten), Ok(NewValue::Int(10))));
         let hello = b"\x00\x05hello\x0a\x00cr\xdfve4 \x0a";
         assert_eq!(payload(ValueRef::Bytes(b"hello")), hello);
-        assert!(matches!(read_payload(hello), Ok(NewValue::Copied(b"hello"))));
+        assert!(matches!(read(hello), Ok(NewValue::Copied(b"hello"))));
         let long =
             b"\x00\xc3\x09@\xc8\x01aa\xe0\xbb\x00\x01aa\x0a\x00\x1f\x99\xf7.\x01\xb2\x0d\xe3";
-        assert!(matches!(read_payload(long), Ok(NewValue::Moved(bytes)) if bytes == [b'a'; 200]));
+        assert!(matches!(read(long), Ok(NewValue::Moved(bytes)) if bytes == [b'a'; 200]));
     }
 
     #[test]
     fn payloads_round_trip() {
         for text in [&b""[..], b"hello", &[b'a'; 200], &[7; 45], b"123456789012345678901234"] {
             let payload = payload(ValueRef::Bytes(text));
-            let read = match read_payload(&payload) {
+            let found = match read(&payload) {
                 Ok(NewValue::Copied(bytes)) => bytes.to_vec(),
                 Ok(NewValue::Moved(bytes)) => bytes,
                 other => panic!("{other:?}"),
             };
-            assert_eq!(read, text);
+            assert_eq!(found, text);
         }
         for number in [0, -1, 128, -32_769, 1 << 31, i64::MIN] {
             let payload = payload(ValueRef::Int(number));
-            assert!(matches!(read_payload(&payload), Ok(NewValue::Int(n)) if n == number));
+            assert!(matches!(read(&payload), Ok(NewValue::Int(n)) if n == number));
         }
     }
 
@@ -106,16 +115,16 @@ mod tests {
         for at in 0..good.len() * 8 {
             let mut damaged = good.clone();
             damaged[at / 8] ^= 1 << (at % 8);
-            assert!(read_payload(&damaged).is_err(), "bit {at}");
+            assert!(read(&damaged).is_err(), "bit {at}");
         }
         for len in 0..good.len() {
-            let result = read_payload(&good[..len]);
+            let result = read(&good[..len]);
             assert!(matches!(result, Err(PayloadError::VersionOrChecksum)), "cut to {len}");
         }
         for (version, body) in [(13, &b"\x00\x01a"[..]), (10, b"\x00\x01ab"), (10, b"\x63\x01a")] {
             let mut sealed = [body, &[version, 0]].concat();
             sealed.extend_from_slice(&crc64(&sealed).to_le_bytes());
-            match read_payload(&sealed) {
+            match read(&sealed) {
                 Err(PayloadError::VersionOrChecksum) => assert_eq!(version, 13),
                 Err(PayloadError::Value(_)) => assert_eq!(version, 10),
                 Ok(value) => panic!("{value:?}"),

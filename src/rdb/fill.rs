@@ -36,6 +36,7 @@ pub fn fill(
     progress: &Progress,
 ) -> Result<Filled, RdbError> {
     let databases = keyspace.databases();
+    let packing = keyspace.packing().clone();
     let sizes = file.header().databases.iter().map(|size| (size.db as usize, size.keys));
     // No entry has fewer bytes, whatever the header says.
     let bulk = keyspace.bulk(sizes.map(|(db, keys)| (db, keys.min(file.len() / ENTRY_LEN_MIN))));
@@ -46,7 +47,7 @@ pub fn fill(
         if db as usize >= databases {
             return Err(RdbError::Database { db, databases });
         }
-        let value = value.decode()?;
+        let value = value.decode(&packing)?;
         if expired_by_ms.is_some_and(|by_ms| expire_ms.is_some_and(|at_ms| at_ms <= by_ms)) {
             share.expired += 1;
             return Ok(());
@@ -156,7 +157,10 @@ mod tests {
         assert_eq!(filled.contents.len, bytes.len() as u64);
         for (db, key) in keys {
             let entry = keyspace.db(db.into()).get(keyspace.hash(key.as_bytes()), key.as_bytes());
-            assert_eq!(entry.map(|entry| entry.value().to_cow()).as_deref(), Some(key.as_bytes()));
+            assert_eq!(
+                entry.and_then(|entry| entry.as_string()).map(|string| string.to_cow()).as_deref(),
+                Some(key.as_bytes())
+            );
         }
         Ok(())
     }

@@ -18,6 +18,7 @@ mod load;
 pub mod lzf;
 pub mod reader;
 pub mod snapshot;
+mod types;
 pub mod writer;
 
 pub use block::{BLOCK_LEN_TARGET, BlockBuilder};

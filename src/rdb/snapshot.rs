@@ -15,6 +15,7 @@ use super::header::{Header, ReadHeader};
 use super::load;
 use super::reader::{MAGIC_LEN, Reader};
 use crate::keyspace::NewValue;
+use crate::keyspace::types::Packing;
 
 /// How far a file has been read, for another thread to look at.
 #[derive(Debug, Default)]
@@ -76,10 +77,10 @@ pub struct LoadedEntry<'a> {
 
 impl<'a> LoadedEntry<'a> {
     /// Decodes an entry.
-    pub fn decode(entry: EncodedEntry<'a>) -> Result<Self, RdbError> {
+    pub fn decode(entry: EncodedEntry<'a>, packing: &Packing) -> Result<Self, RdbError> {
         Ok(Self {
             db: entry.db,
-            value: entry.value.decode()?,
+            value: entry.value.decode(packing)?,
             key: entry.key.into_bytes(),
             expire_ms: entry.expire_ms,
             idle_s: entry.idle_s,

@@ -17,6 +17,7 @@ use super::receive::{self, ReceiveError};
 use super::state::{Figures, Replication};
 use super::wire::{Wire, too_silent};
 use crate::base::{Offset, ReplId};
+use crate::engine::LogStopped;
 use crate::engine::apply::ApplyError;
 use crate::resp::encode::push_command;
 use crate::storage::crashsafe;
@@ -56,6 +57,8 @@ enum Failed {
     Intake(#[from] IntakeError),
     #[error("cannot apply the master's stream: {0}")]
     Apply(#[from] ApplyError),
+    #[error("the stream cannot be kept: {0}")]
+    NotKept(#[from] LogStopped),
     #[error("the server is going down")]
     Stopped,
 }
@@ -159,6 +162,8 @@ impl Attempt<'_> {
             match handshake.line(&line)? {
                 Next::Read => {}
                 Next::Ask => {
+                    // Whoever follows keeps what it gets, for others that may follow it.
+                    site.engine().borrow_mut().wake_log()?;
                     let position = self.position().ok_or(Failed::Stopped)?;
                     asked = position.replid;
                     wire.send(&Handshake::ask(&Request::Continue(position))).await?;
@@ -304,6 +309,7 @@ impl Attempt<'_> {
         if !read_only {
             // A client's own write must come behind everything that is before it in the log.
             engine.apply_all_stored()?;
+            tell_listeners(&engine, site);
             return Ok((false, safe_offset(&engine).min(engine.incoming().applied())));
         }
         let safe = safe_offset(&engine);
@@ -312,6 +318,7 @@ impl Attempt<'_> {
         while more && before - engine.incoming().len() < APPLY_LEN {
             more = engine.apply_stored(safe)?;
         }
+        tell_listeners(&engine, site);
         // A snapshot may have had more applied than is safe.
         Ok((more, engine.incoming().applied().min(safe)))
     }
@@ -326,6 +333,13 @@ impl Attempt<'_> {
         let count = if engine.has_durable_log() { 5 } else { 3 };
         push_command(&mut out, &words[..count]);
         out
+    }
+}
+
+/// Has messages of the stream, and notifications of what it changed, sent.
+fn tell_listeners(engine: &crate::engine::Engine, site: &dyn super::site::Site) {
+    if engine.subscriptions.has_mail() {
+        site.commit_soon();
     }
 }
 

@@ -101,6 +101,8 @@ impl Replica {
 #[derive(Debug, Default)]
 pub struct Replicas {
     links: RefCell<BTreeMap<u64, Rc<Replica>>>,
+    /// Since when those that were there are waited for.
+    gone_at: Cell<Option<Instant>>,
 }
 
 impl Replicas {
@@ -111,7 +113,20 @@ impl Replicas {
 
     /// Forgets one.
     pub fn remove(&self, client: u64) {
-        self.links.borrow_mut().remove(&client);
+        if self.links.borrow_mut().remove(&client).is_some() {
+            self.expect_return();
+        }
+    }
+
+    /// Notes that from now on replicas may come that have been there, or at this server's predecessor.
+    pub fn expect_return(&self) {
+        self.gone_at.set(Some(Instant::now()));
+    }
+
+    /// Whether there were any, less than `time` ago; at any time where that is `None`.
+    pub fn may_return(&self, time: Option<Duration>) -> bool {
+        let gone_at = self.gone_at.get();
+        gone_at.is_some_and(|at| time.is_none_or(|time| at.elapsed() < time))
     }
 
     /// All replicas, oldest first.

@@ -16,6 +16,7 @@ use super::state::{Figures, Replication};
 use super::tail::{Tail, TailError};
 use crate::base::Offset;
 use crate::base::number::parse_i64;
+use crate::engine::LogStopped;
 use crate::engine::service::TakenSocket;
 use crate::engine::session::ClientKind;
 use crate::engine::{Peer, Session};
@@ -49,6 +50,8 @@ enum LinkEnd {
     Dropped,
     #[error("{0}")]
     Tail(#[from] TailError),
+    #[error("the stream cannot be kept for it: {0}")]
+    NotKept(#[from] LogStopped),
     #[error("the server is going down")]
     Stopped,
 }
@@ -189,6 +192,8 @@ impl<W: AsyncWrite + Unpin> Feed<W> {
     async fn run(&mut self, session: Session, request: Request) -> Result<Infallible, LinkEnd> {
         self.send_replies(session).await?;
         self.replication.settled().await;
+        // The first replica finds a log that was not kept so far: its end is where it begins.
+        self.site.engine().borrow_mut().wake_log()?;
         if self.without_keys {
             return self.run_without_keys(&request).await;
         }
@@ -249,9 +254,8 @@ impl<W: AsyncWrite + Unpin> Feed<W> {
         loop {
             let progress = replication.progress.notified();
             let released = self.site.engine().borrow().gate.released();
-            let bytes = session.out.sendable(released).to_vec();
+            let bytes = session.out.take_sendable(released).take_bytes();
             self.send(&bytes).await?;
-            session.out.consume(bytes.len());
             if !session.out.is_gated() {
                 return Ok(());
             }

@@ -12,6 +12,7 @@ use super::replicas::Replicas;
 use super::serve;
 use super::site::Site;
 use crate::base::{Offset, ReplId};
+use crate::engine::blocking::DEMOTED;
 use crate::engine::service::TakenSocket;
 use crate::engine::{Engine, Session};
 use crate::log::{Identity, LogError};
@@ -106,6 +107,22 @@ impl Replication {
         })
     }
 
+    /// Whether there is neither a master nor a replica, nor one that is still waited for to come back
+    /// within `time` (`repl-backlog-ttl`); without a time it is waited for ever.
+    pub fn is_alone(&self, time: Option<Duration>) -> bool {
+        self.master.borrow().is_none()
+            && self.replicas.is_empty()
+            && !self.replicas.may_return(time)
+    }
+
+    /// Whether messages that clients publish go into the stream: somebody gets it, and it is this server's.
+    /// What a replica misses while it is away it never gets, as any listener. A log that cannot be written
+    /// is not made longer by them either.
+    pub fn takes_messages(&self, engine: &Engine) -> bool {
+        let is_written = engine.log.as_ref().is_some_and(|log| log.failure().is_none());
+        !self.replicas.is_empty() && !engine.guards.is_replica && is_written
+    }
+
     /// A handle that futures can keep.
     pub fn handle(&self) -> Weak<Self> {
         self.me.clone()
@@ -161,6 +178,7 @@ impl Replication {
         }
         apply_stored(engine);
         engine.expect_stream();
+        engine.dismiss_writers(DEMOTED);
         tracing::info!(master = %address.host, port = address.port, "following a master");
         let link = Rc::new(MasterLink::new(address, by_command));
         self.master.replace(Some(Rc::clone(&link)));
@@ -175,6 +193,8 @@ impl Replication {
     pub fn promote(&self, engine: &mut Engine) {
         let Some(link) = self.master.take() else { return };
         link.end();
+        // Those of the same master may follow this server next.
+        self.replicas.expect_return();
         apply_stored(engine);
         self.begin_history(engine);
         // After the new name, so that the old one is never noted for a master.
@@ -337,7 +357,7 @@ fn enqueue_renewal(engine: &mut Engine, identity: Identity) -> Option<Renewed> {
     let clock = std::sync::Arc::clone(&engine.clock);
     engine.log.as_mut()?.enqueue(Box::new(move |writer| {
         // Nobody listens only when the server is going down.
-        let _ = report.send(writer.renew(identity, clock.unix_ms()).map(drop));
+        let _ = report.send(writer.renew(identity, clock.unix_ms()));
         match writer.failure() {
             Some(reason) => Err(LogError::Latched { reason: reason.to_owned() }),
             None => Ok(()),

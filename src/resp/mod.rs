@@ -3,6 +3,7 @@
 pub mod args;
 pub mod encode;
 pub mod inline;
+pub mod parcel;
 pub mod reply;
 pub mod request;
 pub mod stream;

@@ -1,6 +1,8 @@
 //! Replies, written straight into the connection's output buffer in its protocol version.
 
 use super::encode::push_decimal;
+use super::parcel::{Inserts, Parcel};
+use crate::base::shared::SharedBytes;
 
 /// The protocol version a client speaks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -15,8 +17,10 @@ pub enum Protocol {
 /// A growing reply buffer. Aggregates are announced by their length; their elements follow.
 #[derive(Debug, Default)]
 pub struct Reply {
-    /// The bytes so far.
+    /// The bytes so far, without inserted strings.
     pub buffer: Vec<u8>,
+    /// Long strings that stand between them without being copied.
+    pub inserts: Inserts,
     /// The protocol the bytes are written in.
     pub protocol: Protocol,
     errors: u64,
@@ -25,7 +29,7 @@ pub struct Reply {
 impl Reply {
     /// An empty buffer for `protocol`.
     pub fn new(protocol: Protocol) -> Self {
-        Self { buffer: Vec::new(), protocol, errors: 0 }
+        Self { protocol, ..Self::default() }
     }
 
     /// How many error replies have been written: compare before and after a command.
@@ -78,6 +82,13 @@ impl Reply {
     /// A bulk string.
     pub fn bulk(&mut self, bytes: &[u8]) {
         super::encode::push_bulk(&mut self.buffer, bytes);
+    }
+
+    /// A bulk string that is held until it is sent, and not copied.
+    pub fn bulk_shared(&mut self, string: &SharedBytes) {
+        self.header(b'$', string.len());
+        self.inserts.push(self.buffer.len(), string.clone());
+        self.buffer.extend_from_slice(b"\r\n");
     }
 
     /// A bulk string of a decimal number.
@@ -146,6 +157,32 @@ impl Reply {
         } else {
             self.bulk(text);
         }
+    }
+
+    /// Hands the buffer out to be written to elsewhere, until [`take_back`](Self::take_back).
+    pub fn lend(&mut self) -> Self {
+        std::mem::replace(self, Self::new(self.protocol))
+    }
+
+    /// Takes a lent buffer back; what was written here meanwhile, errors at most, comes behind it.
+    pub fn take_back(&mut self, lent: Self) {
+        let meanwhile = std::mem::replace(self, lent);
+        self.raw(&meanwhile.buffer);
+        self.errors += meanwhile.errors;
+    }
+
+    /// Forgets all replies.
+    pub fn clear(&mut self) {
+        self.buffer.clear();
+        self.inserts.cut_to(0);
+    }
+
+    /// All bytes, copied together.
+    pub fn into_bytes(self) -> Vec<u8> {
+        if self.inserts.is_empty() {
+            return self.buffer;
+        }
+        Parcel::new(self.buffer, self.inserts).take_bytes()
     }
 
     /// Bytes already encoded.

@@ -161,6 +161,9 @@ impl Node {
                 self.rounds.pruned_ms.set(now_ms);
                 engine.prune_backlog();
             }
+            if self.needs_no_backlog(&self.config.borrow()) {
+                engine.let_log_sleep();
+            }
         }
         self.refresh_guards(&mut engine);
         // The flusher's commit does what the log has due by time.
@@ -190,7 +193,9 @@ impl Node {
             query_max = query_max.max(card.query_bytes.get() as u64);
             output_max = output_max.max(card.output_bytes.get() as u64);
             let idle_ms = now_ms.saturating_sub(card.active_ms.get());
-            let may_idle = card.kind.get() != ClientKind::Normal || card.blocked.get().is_some();
+            let may_idle = card.kind.get() != ClientKind::Normal
+                || card.blocked.get().is_some()
+                || card.is_subscribed();
             if timeout_ms > 0 && idle_ms > timeout_ms && !may_idle {
                 tracing::debug!(client = card.id, "Closing idle client");
                 self.order(Order::Kill { client: card.id });

@@ -6,6 +6,7 @@ use super::node::Node;
 use super::snapshots::Purpose;
 use super::{process, settings};
 use crate::engine::Engine;
+use crate::engine::snapshot::SnapshotTask;
 
 /// Applies one effect of going from `before` to `after`.
 ///
@@ -47,10 +48,14 @@ pub fn apply(
 pub fn renew_settings(engine: &mut Engine, config: &Config) {
     let old = &engine.settings;
     let (is_replica, expiry_paused) = (old.is_replica, old.expiry_paused);
+    let writes_refused = old.writes_refused;
     engine.settings = settings::command_settings(config);
     engine.settings.is_replica = is_replica;
     engine.settings.expiry_paused = expiry_paused;
+    engine.keyspace.set_packed_limits(engine.settings.packed);
+    engine.settings.writes_refused = writes_refused;
     engine.guards.replica_read_only = config.replica_read_only;
+    engine.renew_notify_classes();
 }
 
 /// Gives the log its policy, sizes and retention.
@@ -70,16 +75,19 @@ pub fn tell_log(engine: &mut Engine, config: &Config) {
 }
 
 /// `appendonly` on: a snapshot is begun, and once it is in its place the log is durable. Off: the log
-/// goes on as a backlog, its files stay as they are.
+/// goes on as a backlog if there are replicas; its files stay as they are.
 fn switch_log(node: &Node, engine: &mut Engine, after: &Config) -> Result<(), String> {
     if after.appendonly == engine.has_durable_log() {
         // Off again before the snapshot was in its place, or undone.
         node.snapshots.rewrites.scheduled.set(false);
+        if !after.appendonly && engine.snapshot_task().is_some_and(SnapshotTask::is_under_log) {
+            engine.cancel_snapshot();
+        }
         return Ok(());
     }
     if !after.appendonly {
         engine.cancel_snapshot();
-        engine.stop_log().map_err(|error| {
+        engine.stop_log(node.needs_no_backlog(after)).map_err(|error| {
             tracing::warn!(%error, "the log cannot be switched off");
             "Unable to turn off AOF. Check server logs.".to_owned()
         })?;

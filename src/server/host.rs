@@ -3,13 +3,12 @@
 
 use super::commands::{
     Call, client, client_kill, client_list, client_pause, config, connection, debug, diagnostics,
-    info, memory, persistence, replication, shutdown,
+    info, memory, persistence, pubsub, replication, shutdown,
 };
 use super::node::Node;
 use super::observers::latency_event;
 use super::redact::is_secret;
 use crate::base::alloc;
-use crate::command::events::Events;
 use crate::command::spec::Flags;
 use crate::command::{HostCommand, Run, Spec};
 use crate::engine::service::Pause;
@@ -32,6 +31,12 @@ impl Host for Node {
             HostCommand::Select => connection::select(call),
             HostCommand::Quit => connection::quit(call),
             HostCommand::Reset => connection::reset(call),
+            HostCommand::Subscribe(topic) => pubsub::subscribe(call, topic),
+            HostCommand::Unsubscribe(topic) => pubsub::unsubscribe(call, topic),
+            HostCommand::Publish(topic) => pubsub::publish(call, topic),
+            HostCommand::PubSubChannels(topic) => pubsub::channels(call, topic),
+            HostCommand::PubSubNumSub(topic) => pubsub::listener_counts(call, topic),
+            HostCommand::PubSubNumPat => pubsub::pattern_count(call),
             HostCommand::ClientCaching => client::caching(call),
             HostCommand::ClientGetName => client::get_name(call),
             HostCommand::ClientGetRedir => client::get_redir(call),
@@ -118,6 +123,10 @@ impl Host for Node {
         self.pauses.holds(writes, engine.now_ms).then(|| self.pauses.wait(engine.now_ms))
     }
 
+    fn sleep(&self, ms: u64) -> Pause {
+        Box::pin(tokio::time::sleep(std::time::Duration::from_millis(ms)))
+    }
+
     fn after(&self, session: &Session, spec: &'static Spec, args: &Args<'_>, ran: Ran) {
         let observers = &self.observers;
         observers.count(spec, ran.took_us, ran.failed);
@@ -145,8 +154,6 @@ impl Host for Node {
     fn refused(&self, _session: &Session, spec: Option<&'static Spec>, text: &[u8]) {
         self.observers.count_refused(spec, text);
     }
-
-    fn events(&self, _engine: &mut Engine, _events: &Events) {}
 }
 
 /// Whether a command is refused when memory is used up: it adds data, or a queue would grow by it.

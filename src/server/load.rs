@@ -99,7 +99,8 @@ impl Loader {
 
     fn run(self) -> Result<Data, StartError> {
         let seed = fastrand::u64(..);
-        let keyspace = Keyspace::new(self.databases, seed);
+        let mut keyspace = Keyspace::new(self.databases, seed);
+        keyspace.set_packed_limits(self.settings.packed);
         if !self.durable {
             return self.load_dump(keyspace);
         }

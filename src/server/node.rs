@@ -198,6 +198,7 @@ impl Node {
             Some(reason) => Some(format!("Errors writing to the AOF file: {reason}")),
             None => snapshot_failed.then(|| SNAPSHOT_FAILED.to_owned()),
         };
+        engine.settings.writes_refused = engine.guards.cannot_persist.is_some();
     }
 
     /// Whether a replica has not acknowledged everything.
@@ -215,7 +216,7 @@ impl Node {
             Identity::new(ReplId::from_random(std::array::from_fn(|_| fastrand::u8(..))));
         let now_ms = self.clock.unix_ms();
         match &mut engine.log {
-            Some(log) => log.run_now(|writer| writer.renew(identity, now_ms).map(|_| ())),
+            Some(log) => log.run_now(|writer| writer.renew(identity, now_ms)),
             None => Ok(()),
         }
     }
@@ -283,7 +284,9 @@ impl Service for Node {
     }
 
     fn disconnect(&self, session: &mut Session) {
-        self.engine.borrow_mut().forget_transaction(session);
+        let mut engine = self.engine.borrow_mut();
+        engine.forget_transaction(session);
+        engine.unsubscribe_all(session);
         if session.card.kind.get() == ClientKind::Monitor {
             self.observers.monitors.remove(session.id());
         }
@@ -316,8 +319,9 @@ impl Service for Node {
         let config = self.config.borrow();
         let limits = &config.client_output_buffer_limit;
         let limit = match session.card.kind.get() {
-            ClientKind::Normal | ClientKind::Monitor => &limits.normal,
             ClientKind::Replica => &limits.replica,
+            _ if session.card.is_subscribed() => &limits.pubsub,
+            ClientKind::Normal | ClientKind::Monitor => &limits.normal,
         };
         OutputLimit {
             hard_bytes: limit.hard_bytes,
@@ -329,10 +333,13 @@ impl Service for Node {
     fn take_orders(&self) -> Vec<Order> {
         let mut orders = std::mem::take(&mut *self.orders.borrow_mut());
         self.observers.monitors.take_orders(&mut orders);
+        let subscriptions = &mut self.engine.borrow_mut().subscriptions;
+        orders.extend(subscriptions.take_mail().map(|client| Order::Mail { client }));
         orders
     }
 
-    fn take_over(&self, session: Session, socket: TakenSocket) {
+    fn take_over(&self, mut session: Session, socket: TakenSocket) {
+        self.engine.borrow_mut().unsubscribe_all(&mut session);
         self.replication.take_over(session, socket);
     }
 

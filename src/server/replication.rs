@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::config::Config;
 use super::info::{Decimal, MasterLink, Numbered, Seconds, Stream};
 use super::logging::LogRole;
 use super::node::Node;
@@ -75,6 +76,14 @@ impl Site for Node {
 }
 
 impl Node {
+    /// Whether a log that is only a backlog is of use to nobody: there is no replica, and none is waited
+    /// for. `config` may not be in force yet.
+    pub fn needs_no_backlog(&self, config: &Config) -> bool {
+        // As in Redis, 0 is for ever.
+        let ttl = Some(config.repl_backlog_ttl).filter(|seconds| *seconds > 0);
+        !config.appendonly && self.replication.is_alone(ttl.map(Duration::from_secs))
+    }
+
     /// Follows the master that the configuration names, if it names one.
     pub fn follow_configured_master(&self) {
         let master = self.config.borrow().replicaof.0.clone();

@@ -9,7 +9,7 @@ use super::node::Node;
 use super::process::{ProcessFigures, Supervisor, os_text};
 use super::snapshots::{History, Purpose};
 use crate::base::ReplId;
-use crate::command::Aging;
+use crate::command::{Aging, Topic};
 use crate::engine::Engine;
 use crate::engine::recover::LoadProgress;
 use crate::engine::session::ClientKind;
@@ -192,6 +192,9 @@ fn loading(figures: &mut Persistence, progress: &LoadProgress, now_ms: u64) {
 fn stats(node: &Node, engine: &mut Engine) -> Stats {
     let (figures, rounds) = (&node.figures, &node.rounds);
     let commands_run = engine.commands_run;
+    let count = |topic| engine.subscriptions.count(topic) as u64;
+    let (pubsub_channels, pubsub_patterns) = (count(Topic::Channel), count(Topic::Pattern));
+    let pubsubshard_channels = count(Topic::ShardChannel);
     let events = engine.events();
     Stats {
         total_connections_received: figures.connections_received.get(),
@@ -207,6 +210,9 @@ fn stats(node: &Node, engine: &mut Engine) -> Stats {
         expire_cycle_cpu_milliseconds: rounds.expire_us.get() / 1000,
         keyspace_hits: events.hits,
         keyspace_misses: events.misses,
+        pubsub_channels,
+        pubsub_patterns,
+        pubsubshard_channels,
         total_net_repl_input_bytes: node.replication.figures.input_bytes.get(),
         total_net_repl_output_bytes: node.replication.figures.output_bytes.get(),
         sync_full: node.replication.figures.full_syncs.get(),
@@ -235,7 +241,7 @@ fn stream(node: &Node, engine: &Engine) -> Stream {
         figures.master_replid2 = text(former.replid);
         figures.second_repl_offset = Seconds(Some(former.end.get() + 1));
     }
-    if let Some(log) = &engine.log {
+    if let Some(log) = engine.log.as_ref().filter(|log| !log.is_asleep()) {
         let start = log.status().backlog_start.get();
         figures.repl_backlog_active = true;
         figures.repl_backlog_first_byte_offset = start + 1;

@@ -5,9 +5,11 @@ use std::sync::OnceLock;
 
 use super::config::Config;
 use super::config::choices::{AppendFsync, LogSyncInline};
-use crate::command::{Aging, Settings};
+use super::config::lists::EventClasses;
+use crate::command::{Aging, Notify, NotifyClasses, Settings};
 use crate::engine::InlineSync;
 use crate::engine::snapshot::SnapshotPlan;
+use crate::keyspace::types::PackedLimits;
 use crate::log::{Layout, LogOptions, SyncPolicy};
 use crate::storage::Storage;
 
@@ -66,8 +68,28 @@ pub fn command_settings(config: &Config) -> Settings {
     Settings {
         lazyfree_lazy_expire: config.lazyfree_lazy_expire,
         bulk_len_max: config.proto_max_bulk_len,
+        hll_sparse_len_max: usize::try_from(config.hll_sparse_max_bytes).unwrap_or(usize::MAX),
         aging: aging(config),
+        packed: packed_limits(config),
+        notify: notify(config.notify_keyspace_events),
         ..Settings::default()
+    }
+}
+
+/// How large collections may be and still be packed.
+fn packed_limits(config: &Config) -> PackedLimits {
+    let len = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+    PackedLimits {
+        hash_entries: len(config.hash_max_listpack_entries),
+        hash_value: len(config.hash_max_listpack_value),
+        set_integers: len(config.set_max_intset_entries),
+        set_entries: len(config.set_max_listpack_entries),
+        set_value: len(config.set_max_listpack_value),
+        zset_entries: len(config.zset_max_listpack_entries),
+        zset_value: len(config.zset_max_listpack_value),
+        list_size: i32::try_from(config.list_max_listpack_size).unwrap_or(i32::MAX),
+        stream_node_bytes: len(config.stream_node_max_bytes),
+        stream_node_entries: len(config.stream_node_max_entries),
     }
 }
 
@@ -78,6 +100,17 @@ fn aging(config: &Config) -> Aging {
         Aging::Frequency { log_factor: config.lfu_log_factor, decay_minutes }
     } else {
         Aging::Recency
+    }
+}
+
+/// Which keyspace notifications are published.
+fn notify(wanted: EventClasses) -> Notify {
+    let letters = EventClasses::LETTERS.iter().filter(|letter| wanted.contains(**letter));
+    let classes = letters.filter_map(|letter| NotifyClasses::of_letter(*letter));
+    Notify {
+        classes: classes.fold(NotifyClasses::NONE, |all, class| all | class),
+        by_key: wanted.contains(b'K'),
+        by_event: wanted.contains(b'E'),
     }
 }
 

@@ -197,7 +197,13 @@ fn open_log(node: &Node, lock: LockFile, data: Data) -> Result<PreparerThread, S
     let head = head_after(recovery.as_ref(), &summary, is_replica, new_id);
     let writer = match &recovery {
         Some(recovery) => opening.durable(recovery, head, now_ms)?,
-        None => opening.backlog(head, now_ms)?,
+        None if is_replica => opening.backlog(head, now_ms)?,
+        // Its replicas may go on from where the dump was made: what comes behind that is kept for them.
+        None if summary.base_position.is_some() && opening.finds_backlog()? => {
+            node.replication.replicas.expect_return();
+            opening.backlog(head, now_ms)?
+        }
+        None => opening.asleep(head)?,
     };
     let preparer = writer.preparer().spawn()?;
     node.snapshots.set_base(base_figures(node, recovery.as_ref()));

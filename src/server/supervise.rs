@@ -14,7 +14,7 @@ use super::config::lists::ShutdownOptions;
 use super::node::Node;
 use super::pause::PauseMode;
 use super::process::Supervisor;
-use crate::engine::service::Wait;
+use crate::engine::service::{Answer, Wait};
 
 /// Rounds of the event loop that replies get to leave before the log is closed.
 const LAST_ROUNDS: usize = 16;
@@ -85,7 +85,7 @@ impl Stop {
             if failed.await.is_err() {
                 std::future::pending::<()>().await;
             }
-            b"-ERR Errors trying to SHUTDOWN. Check logs.\r\n".to_vec()
+            Answer::of(b"-ERR Errors trying to SHUTDOWN. Check logs.\r\n".to_vec())
         })
     }
 

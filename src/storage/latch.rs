@@ -5,6 +5,7 @@
 //! still in memory.
 
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use super::File;
@@ -16,6 +17,7 @@ use super::File;
 pub struct Latched {
     file: Arc<dyn File>,
     failure: OnceLock<Failure>,
+    sync_failed: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -27,12 +29,18 @@ struct Failure {
 impl Latched {
     /// Watches over `file`; nobody else writes to it.
     pub fn new(file: Arc<dyn File>) -> Self {
-        Self { file, failure: OnceLock::new() }
+        Self { file, failure: OnceLock::new(), sync_failed: AtomicBool::new(false) }
     }
 
     /// What failed first, or `None` while the file is sound.
     pub fn failure(&self) -> Option<&str> {
         self.failure.get().map(|failure| failure.message.as_str())
+    }
+
+    /// Whether a sync has reached the file and failed: what was not durable then may be gone although
+    /// it can be read. A sync that was refused after a failed write says nothing of the kind.
+    pub fn sync_has_failed(&self) -> bool {
+        self.sync_failed.load(Ordering::Relaxed)
     }
 
     fn check(&self) -> io::Result<()> {
@@ -43,6 +51,14 @@ impl Latched {
                 format!("the file is closed after an earlier failure: {}", failure.message),
             )),
         }
+    }
+
+    fn latch_sync(&self, synced: io::Result<()>) -> io::Result<()> {
+        if synced.is_err() {
+            // The flag never goes back, and whoever reads it has seen the error first.
+            self.sync_failed.store(true, Ordering::Relaxed);
+        }
+        self.latch("sync", synced)
     }
 
     fn latch<T>(&self, call: &str, result: io::Result<T>) -> io::Result<T> {
@@ -70,12 +86,12 @@ impl File for Latched {
 
     fn sync_data(&self) -> io::Result<()> {
         self.check()?;
-        self.latch("sync", self.file.sync_data())
+        self.latch_sync(self.file.sync_data())
     }
 
     fn sync_all(&self) -> io::Result<()> {
         self.check()?;
-        self.latch("sync", self.file.sync_all())
+        self.latch_sync(self.file.sync_all())
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
@@ -124,6 +140,21 @@ mod tests {
         assert_eq!(error.kind(), io::ErrorKind::StorageFull);
         disk.set_capacity(None);
         assert_eq!(file.sync_data().unwrap_err().kind(), io::ErrorKind::StorageFull);
+    }
+
+    #[test]
+    fn a_sync_that_is_refused_has_not_failed() {
+        let disk = SimDisk::new(1);
+        let file = latched(&disk);
+        disk.fail_write(0);
+        assert!(file.write_at(b"a", 0).is_err());
+        assert!(file.sync_data().is_err() && file.sync_all().is_err());
+        assert!(!file.sync_has_failed());
+
+        let file = latched(&disk);
+        disk.fail_sync(0);
+        assert!(file.sync_data().is_err());
+        assert!(file.sync_has_failed());
     }
 
     #[test]

@@ -27,6 +27,7 @@ fn a_full_disk_stops_writes_only_and_only_as_long_as_it_is_full() {
         let mut server = Server::vellum(&temp.path().join(policy), &["--appendfsync", policy]);
         let (mut client, mut writer) = (server.client(), server.client());
         assert!(client.command(&["SET", "a", "1"]).is_ok());
+        client.command(&["PFADD", "counted", "a", "b", "c"]);
         for round in 1..=3 {
             limit_files(&server, Some(0));
             let value = format!("round {round}");
@@ -36,6 +37,8 @@ fn a_full_disk_stops_writes_only_and_only_as_long_as_it_is_full() {
             assert!(refused.starts_with("MISCONF Errors writing to the AOF file: "), "{refused}");
             assert!(refused.contains("File too large"), "the reason: {refused}");
             assert_eq!(client.command(&["GET", "a"]).text(), "1");
+            // Which would note the count if it could.
+            assert_eq!(client.command(&["PFCOUNT", "counted"]).integer(), 3);
             assert_eq!(client.command(&["PING"]).text(), "PONG");
             client.command(&["BGSAVE"]);
             assert!(writer.is_silent(), "a write that is not on disk is not acknowledged");

@@ -131,3 +131,62 @@ fn ten_thousand_idle_connections_are_kept() {
     // The server ends first, so that it is its port that keeps traces of the connections for a while.
     server.kill();
 }
+
+/// Far more than the sockets on the way take.
+const SLOWLY_READ_LEN: usize = 16 << 20;
+
+#[test]
+fn a_value_changed_while_its_reply_is_half_sent_stays_what_it_was() {
+    for threads in ["1", "3"] {
+        let (_dir, server) = server(&["--io-threads", threads]);
+        let mut writer = server.client();
+        let value = "x".repeat(SLOWLY_READ_LEN);
+        let after: [&[&str]; 5] = [
+            &["SETRANGE", "big", "16000000", "yyy"],
+            &["APPEND", "big", "y"],
+            &["SET", "big", "short"],
+            &["DEL", "big"],
+            &["FLUSHALL"],
+        ];
+        for change in after {
+            writer.command(&["SET", "big", &value]);
+            // The reader of each I/O thread and one of the executor's.
+            let mut readers: Vec<Client> = (0..4).map(|_| server.client()).collect();
+            for reader in &mut readers {
+                reader.send(&["GET", "big"]).expect("sent");
+            }
+            wait_until("the replies to be under way", || {
+                let list = writer.command(&["CLIENT", "LIST"]).text();
+                list.matches(" obl=0 ").count() == 1
+            });
+            writer.command(change);
+            for mut reader in readers {
+                let reply = reader.read().expect("a reply");
+                assert!(reply.text() == value, "{change:?} with {threads} I/O threads");
+            }
+        }
+    }
+}
+
+#[test]
+fn long_values_written_over_take_no_more_memory_than_they_have_bytes() {
+    let (_dir, server) = server(&["--appendonly", "no"]);
+    let mut client = server.client();
+    let value = "x".repeat(1 << 20);
+    let set = |client: &mut Client, key: u32| {
+        client.command(&["SET", &format!("key:{key}"), &value]);
+        client.command(&["GET", &format!("key:{key}")]);
+    };
+    set(&mut client, 0);
+    let before = used_memory(&mut client);
+    for round in 0..10 {
+        (0..20).for_each(|key| set(&mut client, key));
+        let grown = used_memory(&mut client).saturating_sub(before);
+        // Nineteen values more, and buffers kept for others.
+        assert!(grown < (19 + 12) << 20, "{grown} bytes in round {round}");
+    }
+    client.command(&["FLUSHALL"]);
+    wait_until("the values to be freed", || {
+        used_memory(&mut client).saturating_sub(before) < 12 << 20
+    });
+}

@@ -15,7 +15,7 @@ fn unix_ms() -> u64 {
 
 /// Whether a relative time is compared with one set before: the two servers run at different moments,
 /// so that equal requests may come out different.
-fn is_decided_by_a_millisecond(words: &[&[u8]]) -> bool {
+pub(crate) fn is_decided_by_a_millisecond(words: &[&[u8]]) -> bool {
     let command = words.first().copied().unwrap_or_default();
     let compares = (command.eq_ignore_ascii_case(b"EXPIRE")
         || command.eq_ignore_ascii_case(b"PEXPIRE"))

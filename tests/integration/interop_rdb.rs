@@ -6,6 +6,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use vellum::base::{Offset, ReplId};
+use vellum::keyspace::types::Packing;
 use vellum::keyspace::{Keyspace, NewValue, ValueRef};
 use vellum::rdb::digest::Digest;
 use vellum::rdb::dump::{push_payload, read_payload};
@@ -107,15 +108,17 @@ fn payloads_go_both_ways() {
         let Answer::Bulk(Some(theirs)) = redis.call(&[b"DUMP", b"theirs"]) else {
             panic!("no payload")
         };
-        let read = match read_payload(&theirs).unwrap() {
+        let read = match read_payload(&theirs, &Packing::default()).unwrap() {
             NewValue::Int(number) => number.to_string().into_bytes(),
             NewValue::Copied(bytes) => bytes.to_vec(),
             NewValue::Moved(bytes) => bytes,
+            NewValue::Collection(_) => panic!("a string was asked for"),
+            NewValue::Shared(bytes) => bytes.into_vec(),
         };
         assert_eq!(read, text);
 
         let mut ours = Vec::new();
-        push_payload(&mut ours, &ValueRef::from_string(&text), Some(&mut compressor));
+        push_payload(&mut ours, &ValueRef::from_string(&text).into(), Some(&mut compressor));
         redis.ok(&[b"RESTORE", b"ours", b"0", &ours, b"REPLACE"]);
         assert_eq!(redis.call(&[b"GET", b"ours"]), Answer::Bulk(Some(text.clone())));
         // Redis compresses what is longer than this.

@@ -29,6 +29,16 @@ fn strings_are_as_in_redis() {
 }
 
 #[test]
+fn bits_of_strings_are_as_in_redis() {
+    play(include_str!("wire/bitmaps.txt"), &[]);
+}
+
+#[test]
+fn hyperloglogs_are_as_in_redis() {
+    play(include_str!("wire/hyperloglogs.txt"), &[]);
+}
+
+#[test]
 fn keys_and_their_expiry_are_as_in_redis() {
     play(include_str!("wire/keys.txt"), &[]);
 }
@@ -36,6 +46,11 @@ fn keys_and_their_expiry_are_as_in_redis() {
 #[test]
 fn connections_and_transactions_are_as_in_redis() {
     play(include_str!("wire/connection.txt"), CACHE);
+}
+
+#[test]
+fn publishing_and_subscribing_are_as_in_redis() {
+    play(include_str!("wire/pubsub.txt"), CACHE);
 }
 
 #[test]

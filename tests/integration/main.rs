@@ -1,5 +1,9 @@
 //! Tests over sockets and processes: see tests/README.md.
 
+#[path = "../support/bit_script.rs"]
+mod bit_script;
+mod bits;
+mod blocking;
 mod cache_mode;
 mod catalogue;
 mod chart;
@@ -9,6 +13,8 @@ mod command_runner;
 #[path = "../support/command_script.rs"]
 mod command_script;
 mod commands;
+mod commands_hash;
+mod commands_set;
 mod config_files;
 mod damage;
 #[cfg(feature = "interop")]
@@ -18,30 +24,53 @@ mod dataset;
 mod draw;
 mod failing_disk;
 mod format;
+#[cfg(feature = "interop")]
+#[path = "../support/hash_script.rs"]
+mod hash_script;
 mod histories;
 mod hostile;
 mod inspect;
+#[cfg(feature = "interop")]
+mod interop_bits;
 #[cfg(feature = "interop")]
 mod interop_command;
 #[cfg(feature = "interop")]
 mod interop_directory;
 #[cfg(feature = "interop")]
+mod interop_hash;
+#[cfg(feature = "interop")]
 mod interop_inspect;
+#[cfg(feature = "interop")]
+mod interop_list;
 #[cfg(feature = "interop")]
 mod interop_names;
 #[cfg(feature = "interop")]
 mod interop_protocol;
 #[cfg(feature = "interop")]
+mod interop_pubsub;
+#[cfg(feature = "interop")]
 mod interop_rdb;
 #[cfg(feature = "interop")]
 mod interop_replication;
 #[cfg(feature = "interop")]
+mod interop_sentinel;
+#[cfg(feature = "interop")]
+mod interop_set;
+#[cfg(feature = "interop")]
+mod interop_stream;
+#[cfg(feature = "interop")]
 mod interop_tools;
 #[cfg(feature = "interop")]
 mod interop_wire;
+#[cfg(feature = "interop")]
+mod interop_zset;
 mod io_threads;
 mod lifecycle;
+#[cfg(feature = "interop")]
+#[path = "../support/list_script.rs"]
+mod list_script;
 mod log_tool;
+mod pubsub;
 mod rdb_fixtures;
 #[cfg(feature = "interop")]
 mod redis_server;
@@ -49,8 +78,18 @@ mod replication;
 mod replication_crash;
 mod replication_roles;
 mod server;
+#[cfg(feature = "interop")]
+#[path = "../support/set_script.rs"]
+mod set_script;
+mod sleeping_log;
 mod snapshot_under_load;
+#[cfg(feature = "interop")]
+#[path = "../support/stream_script.rs"]
+mod stream_script;
 #[path = "../support/mod.rs"]
 #[expect(dead_code, reason = "the benches name programs by their paths")]
 mod support;
 mod tidy;
+#[cfg(feature = "interop")]
+#[path = "../support/zset_script.rs"]
+mod zset_script;

@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 
 use vellum::keyspace::Keyspace;
+use vellum::keyspace::types::Packing;
 use vellum::rdb::digest::Digest;
 use vellum::rdb::{Contents, LoadedEntry, Progress, RdbError, SnapshotFile, fill};
 
@@ -44,25 +45,41 @@ fn strings_of_redis_have_the_digest_redis_gave_them() -> Result<(), RdbError> {
 #[test]
 fn idle_times_and_frequencies_are_read() -> Result<(), RdbError> {
     let mut found = Vec::new();
+    let packing = Packing::default();
     for bytes in [LRU, LFU] {
         let file = SnapshotFile::open(bytes)?;
-        file.load(1, &Progress::new(), LoadedEntry::decode, |batch| {
-            found.extend(batch.iter().map(|e| (e.idle_s.is_some(), e.frequency.is_some())));
-            ControlFlow::Continue(())
-        })?;
+        file.load(
+            1,
+            &Progress::new(),
+            |entry| LoadedEntry::decode(entry, &packing),
+            |batch| {
+                found.extend(batch.iter().map(|e| (e.idle_s.is_some(), e.frequency.is_some())));
+                ControlFlow::Continue(())
+            },
+        )?;
     }
     assert_eq!(found, [(true, false), (true, false), (false, true), (false, true)]);
     Ok(())
 }
 
 #[test]
+fn a_list_of_redis_is_loaded() -> Result<(), RdbError> {
+    let (keyspace, contents) = load(LIST, 2)?;
+    assert_eq!(contents.entries, 2);
+    let entry = keyspace.db(0).get(keyspace.hash(b"mylist"), b"mylist");
+    assert_eq!(entry.map(|entry| entry.type_name()), Some("list"));
+    Ok(())
+}
+
+#[test]
 fn a_type_not_supported_is_named_before_anything_is_loaded() {
-    let result = load(LIST, 2);
+    let module = b"REDIS0010\x00\x01a\x01b\x07\x03mod\x00\xff\0\0\0\0\0\0\0\0";
+    let result = load(module, 2);
     let Err(RdbError::UnsupportedType { position, key, type_name }) = result else {
         panic!("{result:?}")
     };
-    assert_eq!((key.as_str(), type_name), ("mylist", "list"));
-    assert_eq!(LIST[position as usize], 18);
+    assert_eq!((key.as_str(), type_name), ("mod", "module value"));
+    assert_eq!(module[position as usize], 7);
 }
 
 #[test]

@@ -43,26 +43,6 @@ fn a_transaction_is_there_whole_or_not_at_all() {
     assert_eq!(client.command(&["GET", "b"]).text(), "1");
 }
 
-#[test]
-fn the_backlog_of_a_cache_does_not_fill_the_disk() {
-    let dir = dir();
-    let args = ["--appendonly", "no", "--aof-segment-size", "1mb", "--archive-bytes-max", "2mb"];
-    let server = Server::vellum(&dir.path().join("data"), &args);
-    let mut client = server.client();
-    let value = "v".repeat(100_000);
-    for number in 0..80 {
-        assert!(client.command(&["SET", &format!("k{number}"), &value]).is_ok());
-    }
-    let archive = server.dir.join("archive");
-    wait_until("the oldest segments to be removed", || {
-        let files = std::fs::read_dir(&archive).expect("an archive").flatten();
-        // A file may go between being listed and being looked at.
-        let lens = files.filter_map(|file| Some(file.metadata().ok()?.len()));
-        lens.sum::<u64>() <= 3 << 20
-    });
-    assert!(client.command(&["SET", "k", "v"]).is_ok());
-}
-
 /// Rounds of load and kill.
 const KILLS: u64 = 50;
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use vellum::base::alloc::{peak_bytes, reset_peak, used_bytes};
 use vellum::base::{Offset, ReplId};
+use vellum::keyspace::types::Packing;
 use vellum::keyspace::{Keyspace, NewValue, ValueRef};
 use vellum::rdb::codec::EncodedEntry;
 use vellum::rdb::dump::{push_payload, read_payload};
@@ -97,20 +98,29 @@ fn bytes_of(value: NewValue<'_>) -> Vec<u8> {
         NewValue::Int(number) => number.to_string().into_bytes(),
         NewValue::Copied(bytes) => bytes.to_vec(),
         NewValue::Moved(bytes) => bytes,
+        // Written are strings only; hostile bytes may be anything.
+        NewValue::Collection(collection) => collection.as_ref().type_name().into(),
+        NewValue::Shared(bytes) => bytes.into_vec(),
     }
 }
 
 fn read(bytes: &[u8], threads: usize) -> Result<(Content, Contents), RdbError> {
     let mut content = Content::new();
     let progress = Progress::new();
+    let packing = Packing::default();
     let file = SnapshotFile::open(bytes)?;
-    let found = file.load(threads, &progress, LoadedEntry::decode, |batch| {
-        for entry in batch {
-            let key = (entry.db, entry.key.into_owned());
-            content.insert(key, (bytes_of(entry.value), entry.expire_ms));
-        }
-        ControlFlow::Continue(())
-    })?;
+    let found = file.load(
+        threads,
+        &progress,
+        |entry| LoadedEntry::decode(entry, &packing),
+        |batch| {
+            for entry in batch {
+                let key = (entry.db, entry.key.into_owned());
+                content.insert(key, (bytes_of(entry.value), entry.expire_ms));
+            }
+            ControlFlow::Continue(())
+        },
+    )?;
     assert_eq!(progress.done_len(), bytes.len() as u64);
     Ok((content, found))
 }
@@ -182,13 +192,19 @@ fn the_receiver_can_stop() {
     let content: Content =
         (0..20_000u32).map(|n| ((0, n.to_be_bytes().to_vec()), (vec![1], None))).collect();
     let bytes = write(&content, 500, false).1;
+    let packing = Packing::default();
     for threads in [1, 4] {
         let file = SnapshotFile::open(&bytes).unwrap();
         let mut batches = 0;
-        let result = file.load(threads, &Progress::new(), LoadedEntry::decode, |_| {
-            batches += 1;
-            if batches == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        });
+        let result = file.load(
+            threads,
+            &Progress::new(),
+            |e| LoadedEntry::decode(e, &packing),
+            |_| {
+                batches += 1;
+                if batches == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            },
+        );
         assert!(matches!(result, Err(RdbError::Stopped)), "{result:?}");
         assert_eq!(batches, 3);
     }
@@ -224,7 +240,7 @@ fn dump(keyspace: &Keyspace) -> Content {
     let mut content = Content::new();
     for db in 0..16 {
         for entry in keyspace.db(db).iter() {
-            let value = entry.value().to_cow().into_owned();
+            let value = entry.as_string().unwrap().to_cow().into_owned();
             content.insert((db as u32, entry.key().to_vec()), (value, entry.expire_ms()));
         }
     }
@@ -266,7 +282,8 @@ fn read_both_ways(bytes: &[u8]) -> usize {
         let Ok(piece) = found else { break };
         assert_eq!(by_entry.position(), by_piece.position());
         if let Piece::Entry(entry) = piece {
-            let (checked, decoded) = (entry.value.check(), entry.value.decode().map(drop));
+            let (checked, decoded) =
+                (entry.value.check(), entry.value.decode(&Packing::default()).map(drop));
             assert_eq!(format!("{checked:?}"), format!("{decoded:?}"));
         }
     }
@@ -402,7 +419,7 @@ proptest! {
         bytes.extend_from_slice(&[0xff, 0, 0, 0, 0, 0, 0, 0, 0]);
         let _ = read(&bytes, 2);
         let _ = SnapshotFile::open(&tail);
-        let _ = read_payload(&tail);
+        let _ = read_payload(&tail, &Packing::default());
     }
 
     #[test]
@@ -438,11 +455,11 @@ proptest! {
         let mut payload = Vec::new();
         let mut compressor = Compressor::new();
         let value = ValueRef::from_string(&text);
-        push_payload(&mut payload, &value, compress.then_some(&mut compressor));
-        prop_assert_eq!(bytes_of(read_payload(&payload).unwrap()), text);
+        push_payload(&mut payload, &value.into(), compress.then_some(&mut compressor));
+        prop_assert_eq!(bytes_of(read_payload(&payload, &Packing::default()).unwrap()), text);
         let bit = bit.index(payload.len() * 8);
         payload[bit / 8] ^= 1 << (bit % 8);
-        prop_assert!(read_payload(&payload).is_err());
+        prop_assert!(read_payload(&payload, &Packing::default()).is_err());
     }
 
     #[test]

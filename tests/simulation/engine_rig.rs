@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use vellum::base::{Clock, ManualClock, ReplId};
-use vellum::command::{Events, HostCommand, Settings, Spec};
-use vellum::engine::recover::{LoadProgress, head_after, load};
+use vellum::command::{HostCommand, Settings, Spec};
+use vellum::engine::recover::{LoadProgress, LoadSummary, head_after, load};
 use vellum::engine::service::Pause;
 use vellum::engine::snapshot::SnapshotPlan;
 use vellum::engine::{Committer, Engine, Flow, Host, InlineSync, Peer, Ran, Session};
@@ -36,11 +36,13 @@ impl Host for NoHost {
         None
     }
 
+    fn sleep(&self, _: u64) -> Pause {
+        Box::pin(std::future::pending())
+    }
+
     fn after(&self, _: &Session, _: &'static Spec, _: &Args<'_>, _: Ran) {}
 
     fn refused(&self, _: &Session, _: Option<&'static Spec>, _: &[u8]) {}
-
-    fn events(&self, _: &mut Engine, _: &Events) {}
 }
 
 /// What outlives a process: the disk, the time, and how the server is configured.
@@ -105,6 +107,28 @@ impl Machine {
         Ok(Server { engine, _preparer: preparer })
     }
 
+    /// Starts a server with `appendonly no` on a disk without data. Its log sleeps.
+    pub fn start_cache(&self, seed: u64) -> Server {
+        let clock: Arc<dyn Clock> = Arc::clone(&self.clock) as Arc<dyn Clock>;
+        let lock = LockFile::acquire(&self.disk, &self.layout).unwrap();
+        let new_id = ReplId::from_random([7; 20]);
+        let head = head_after(None, &LoadSummary::default(), false, new_id);
+        let opening = Opening {
+            storage: self.storage(),
+            layout: self.layout.clone(),
+            options: self.options.clone(),
+            lock,
+            policy: SyncPolicy::No,
+        };
+        let writer = opening.asleep(head).unwrap();
+        let preparer = writer.preparer().spawn().unwrap();
+        let keyspace = Keyspace::new(2, seed);
+        let mut engine = Engine::new(keyspace, Settings::default(), Arc::clone(&clock), seed);
+        let (inline, wake) = (self.inline, Arc::new(|| {}));
+        engine.log = Some(Committer::new(writer, head.db, SyncPolicy::No, inline, clock, wake));
+        Server { engine, _preparer: preparer }
+    }
+
     pub fn plan(&self) -> SnapshotPlan {
         SnapshotPlan {
             storage: self.storage(),
@@ -145,16 +169,14 @@ impl Server {
 
     /// The replies of a session that may be sent now.
     pub fn send(&mut self, session: &mut Session) -> Vec<u8> {
-        let bytes = session.out.sendable(self.engine.gate.released()).to_vec();
-        session.out.consume(bytes.len());
-        bytes
+        session.out.take_sendable(self.engine.gate.released()).take_bytes()
     }
 
     /// A string as it is in memory.
     pub fn value(&self, key: &str) -> Option<Vec<u8>> {
         let hash = self.engine.keyspace.hash(key.as_bytes());
         let entry = self.engine.keyspace.db(0).get(hash, key.as_bytes())?;
-        Some(entry.value().to_cow().into_owned())
+        Some(entry.as_string()?.to_cow().into_owned())
     }
 }
 

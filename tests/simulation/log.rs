@@ -190,7 +190,8 @@ impl Life {
         let renew = self.rng.u8(..4) == 0;
         let rotated = if renew {
             let identity = writer.identity().succeeded_by(id(self.rng.u8(..)), writer.end());
-            writer.renew(identity, self.rig.now_ms)
+            let renewed = writer.renew(identity, self.rig.now_ms);
+            renewed.map(|()| writer.segment().unwrap().clone())
         } else {
             writer.rotate(self.rig.now_ms)
         };

@@ -298,7 +298,7 @@ fn appendonly_can_be_switched_on_and_off_at_run_time() {
         Rig { options: LogOptions { fill_len_first: 0, ..Rig::new(1).options }, ..Rig::new(1) };
     let mut writer = rig.start().unwrap().writer;
     write_synced(&mut writer, &set(0, 500));
-    writer.leave_manifest(rig.now_ms).unwrap();
+    writer.leave_manifest(false, rig.now_ms).unwrap();
     assert_eq!(writer.mode(), LogMode::Backlog);
     write(&mut writer, &set(1, 500), false).unwrap();
     assert_eq!(writer.durable(), writer.end());

@@ -6,6 +6,7 @@ mod engine_rig;
 mod log;
 mod log_base;
 mod log_rig;
+mod messages;
 mod rdb;
 mod recovery;
 mod storage;

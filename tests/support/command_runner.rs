@@ -2,8 +2,11 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
 #![expect(dead_code, reason = "each test binary uses its part")]
 
-use vellum::command::{Ctx, Effect, Effects, Events, Origin, Run, Settings, Spec, Table, Touched};
+use vellum::command::{
+    Ctx, Effect, Effects, Events, Origin, Run, Settings, Spec, Table, Touched, Waiting,
+};
 use vellum::keyspace::{Garbage, Keyspace};
+use vellum::rdb::digest::Digest;
 use vellum::resp::args::OwnedArgs;
 use vellum::resp::{Args, Protocol, Reply, Span, inline};
 
@@ -22,6 +25,7 @@ pub struct Logged {
 pub struct Held {
     pub db: usize,
     pub key: Vec<u8>,
+    /// The string, or the digest of a collection.
     pub value: Vec<u8>,
     pub expire_ms: Option<u64>,
 }
@@ -30,6 +34,8 @@ pub struct Runner {
     pub keyspace: Keyspace,
     pub settings: Settings,
     pub events: Events,
+    /// Where commands say that they wait; nothing here does.
+    pub waiting: Waiting,
     pub touched: Touched,
     pub protocol: Protocol,
     pub origin: Origin,
@@ -49,6 +55,7 @@ impl Runner {
             keyspace: Keyspace::new(16, 1),
             settings: Settings::default(),
             events: Events::default(),
+            waiting: Waiting::default(),
             touched: Touched::default(),
             protocol: Protocol::Resp2,
             origin: Origin::Client,
@@ -121,7 +128,10 @@ impl Runner {
             .map(|(db, entry)| Held {
                 db,
                 key: entry.key().to_vec(),
-                value: entry.value().to_cow().into_owned(),
+                value: match entry.as_string() {
+                    Some(string) => string.to_cow().into_owned(),
+                    None => Digest::of_value(entry).to_string().into_bytes(),
+                },
                 expire_ms: entry.expire_ms(),
             })
             .collect();
@@ -136,7 +146,7 @@ impl Runner {
                 self.logged.clear();
                 let mut reply = Reply::new(self.protocol);
                 reply.error(refusal.reply_text(args));
-                return reply.buffer;
+                return reply.into_bytes();
             }
         };
         let Run::Handler(handler) = run else { panic!("only the server runs {args:?}") };
@@ -161,6 +171,7 @@ impl Runner {
             effects: &mut self.effects,
             touched: &mut self.touched,
             events: &mut self.events,
+            waiting: &mut self.waiting,
             garbage: &mut self.garbage,
             rng: &mut self.rng,
             origin: self.origin,
@@ -174,7 +185,7 @@ impl Runner {
         };
         let logged = self.effects.iter().map(|(db, effect)| Logged { db, words: words_of(effect) });
         self.logged = logged.collect();
-        (result, reply.buffer)
+        (result, reply.into_bytes())
     }
 }
 

@@ -98,7 +98,6 @@ const COMMANDS: &[&str] = &[
     "DBSIZE",
     "SWAPDB n n",
     "FLUSHDB w",
-    "PING w",
     "ECHO v",
     "RESTORE k s v w",
     "SCAN n w n",

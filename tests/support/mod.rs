@@ -6,6 +6,8 @@
 pub mod client;
 pub mod files;
 pub mod load;
+#[cfg(feature = "interop")]
+pub mod pair;
 pub mod process;
 pub mod relay;
 pub mod replicas;

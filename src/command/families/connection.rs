@@ -1,17 +1,8 @@
-//! Commands that need no key: `PING`, `ECHO`, `LOLWUT`.
+//! Commands that need no key: `ECHO`, `LOLWUT`.
 
-use super::{arity_error, integer, is_word};
+use super::{integer, is_word};
 use crate::command::ctx::Ctx;
 use crate::resp::Args;
-
-/// `PING [message]`
-pub(crate) fn ping(ctx: &mut Ctx<'_>, args: &Args<'_>) {
-    match args.len() {
-        1 => ctx.reply.simple("PONG"),
-        2 => ctx.reply.bulk(&args[1]),
-        _ => arity_error(ctx, "ping"),
-    }
-}
 
 /// `ECHO message`
 pub(crate) fn echo(ctx: &mut Ctx<'_>, args: &Args<'_>) {

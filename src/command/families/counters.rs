@@ -1,7 +1,7 @@
 //! Strings as numbers: `INCR` and its relatives.
 
-use super::edit::value_of;
-use super::{NOT_AN_INTEGER, integer};
+use super::edit::string_of;
+use super::{NOT_AN_INTEGER, WRONG_TYPE, integer};
 use crate::base::extended::{Extended, Parsed};
 use crate::command::ctx::Ctx;
 use crate::command::events::NotifyClasses;
@@ -36,8 +36,9 @@ pub(crate) fn decrby(ctx: &mut Ctx<'_>, args: &Args<'_>) {
 
 fn add(ctx: &mut Ctx<'_>, key: &[u8], amount: i64) {
     let hash = ctx.prepare(key);
-    let before = value_of(ctx, hash, key).map(|value| value.as_int());
-    let Some(before) = before.unwrap_or(Some(0)) else {
+    let before = string_of(ctx, hash, key).map(|value| value.map_or(Some(0), |v| v.as_int()));
+    let Ok(before) = before else { return ctx.reply.error(WRONG_TYPE) };
+    let Some(before) = before else {
         return ctx.reply.error(NOT_AN_INTEGER);
     };
     let Some(sum) = before.checked_add(amount) else {
@@ -63,9 +64,10 @@ fn replace(ctx: &mut Ctx<'_>, hash: u64, key: &[u8], value: NewValue<'_>) {
 pub(crate) fn incrbyfloat(ctx: &mut Ctx<'_>, args: &Args<'_>) {
     let key = &args[1];
     let hash = ctx.prepare(key);
-    let before = match value_of(ctx, hash, key) {
-        Some(value) => value.with_bytes(Extended::parse),
-        None => Extended::parse(b"0"),
+    let before = match string_of(ctx, hash, key) {
+        Ok(Some(value)) => value.with_bytes(Extended::parse),
+        Ok(None) => Extended::parse(b"0"),
+        Err(_) => return ctx.reply.error(WRONG_TYPE),
     };
     let (Some(before), Some(amount)) = (before, Extended::parse(&args[2])) else {
         return ctx.reply.error("ERR value is not a valid float");

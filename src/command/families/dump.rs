@@ -17,7 +17,8 @@ pub(crate) fn dump(ctx: &mut Ctx<'_>, args: &Args<'_>) {
         let Some(entry) = entry else { return reply.null() };
         let value = entry.value();
         let mut payload = Vec::new();
-        let mut compressor = (value.len() >= COMPRESSED_LEN_MIN).then(Compressor::new);
+        let short = value.as_string().is_some_and(|string| string.len() < COMPRESSED_LEN_MIN);
+        let mut compressor = (!short).then(Compressor::new);
         push_payload(&mut payload, &value, compressor.as_mut());
         reply.bulk(&payload);
     });
@@ -80,7 +81,7 @@ pub(crate) fn restore(ctx: &mut Ctx<'_>, args: &Args<'_>) {
     let Ok(ttl_ms) = u64::try_from(ttl) else {
         return ctx.reply.error("ERR Invalid TTL value, must be >= 0");
     };
-    let value = match read_payload(&args[3]) {
+    let value = match read_payload(&args[3], ctx.keyspace.packing()) {
         Ok(value) => value,
         Err(PayloadError::VersionOrChecksum) => {
             return ctx.reply.error("ERR DUMP payload version or checksum are wrong");
@@ -96,7 +97,12 @@ pub(crate) fn restore(ctx: &mut Ctx<'_>, args: &Args<'_>) {
         }
         return ctx.reply.ok();
     }
+    let replaces = ctx.exists(hash, key);
     ctx.set(hash, key, value, expire_ms);
+    if replaces {
+        // What was there counts as deleted before.
+        ctx.notify(NotifyClasses::NEW, "new", key);
+    }
     set_age(ctx, hash, key, options);
     match expire_ms {
         Some(expire_ms) if !options.absolute => log_absolute(ctx, args, expire_ms),

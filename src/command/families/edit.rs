@@ -1,15 +1,15 @@
 //! Parts of strings: `APPEND`, `SETRANGE`, `GETRANGE`.
 
-use super::integer;
+use super::{WRONG_TYPE, integer};
 use crate::command::ctx::Ctx;
 use crate::command::events::NotifyClasses;
-use crate::keyspace::{Entry, NewValue, ValueRef};
+use crate::keyspace::{NewValue, ValueRef};
 use crate::resp::Args;
 
 /// Whether a string of `len` bytes with `more` behind them may be; answers if it may not.
 fn fits(ctx: &mut Ctx<'_>, len: usize, more: usize) -> bool {
     let total = (len as u64).checked_add(more as u64);
-    let fits = total.is_some_and(|total| total <= ctx.settings.bulk_len_max);
+    let fits = total.is_some_and(|total| total <= ctx.string_len_max());
     if !fits {
         ctx.reply.error("ERR string exceeds maximum allowed size (proto-max-bulk-len)");
     }
@@ -20,7 +20,8 @@ fn fits(ctx: &mut Ctx<'_>, len: usize, more: usize) -> bool {
 pub(crate) fn append(ctx: &mut Ctx<'_>, args: &Args<'_>) {
     let (key, tail) = (&args[1], &args[2]);
     let hash = ctx.prepare(key);
-    let before = ctx.keyspace.db(ctx.db).get(hash, key).map(|entry| entry.value().len());
+    let before = string_of(ctx, hash, key).map(|value| value.map(|value| value.len()));
+    let Ok(before) = before else { return ctx.reply.error(WRONG_TYPE) };
     let len = match before {
         None => {
             ctx.set(hash, key, ValueRef::from_string(tail), None);
@@ -48,7 +49,8 @@ pub(crate) fn setrange(ctx: &mut Ctx<'_>, args: &Args<'_>) {
         return ctx.reply.error("ERR offset is out of range");
     };
     let hash = ctx.prepare(key);
-    let before = ctx.keyspace.db(ctx.db).get(hash, key).map(|entry| entry.value().len());
+    let before = string_of(ctx, hash, key).map(|value| value.map(|value| value.len()));
+    let Ok(before) = before else { return ctx.reply.error(WRONG_TYPE) };
     if part.is_empty() {
         return ctx.reply.integer(before.unwrap_or(0) as i64);
     }
@@ -87,9 +89,34 @@ fn part(bytes: &[u8], start: i64, end: i64) -> &[u8] {
     bounds.and_then(|(start, end)| bytes.get(start..=end)).unwrap_or_default()
 }
 
-/// The string of a prepared key, for the commands that compute with it.
+/// The key holds no string.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct NoString;
+
+/// Whether a prepared key holds a string or nothing; answers if it holds something else.
+pub(super) fn may_be_string(ctx: &mut Ctx<'_>, hash: u64, key: &[u8]) -> bool {
+    let may_be = string_of(ctx, hash, key).is_ok();
+    if !may_be {
+        ctx.reply.error(WRONG_TYPE);
+    }
+    may_be
+}
+
+/// The string of a prepared key that holds one or nothing.
 pub(super) fn value_of<'k>(ctx: &'k Ctx<'_>, hash: u64, key: &[u8]) -> Option<ValueRef<'k>> {
-    ctx.keyspace.db(ctx.db).get(hash, key).map(Entry::value)
+    string_of(ctx, hash, key).ok().flatten()
+}
+
+/// The string of a prepared key, for the commands that compute with it.
+pub(super) fn string_of<'k>(
+    ctx: &'k Ctx<'_>,
+    hash: u64,
+    key: &[u8],
+) -> Result<Option<ValueRef<'k>>, NoString> {
+    match ctx.keyspace.db(ctx.db).get(hash, key) {
+        Some(entry) => entry.as_string().map(Some).ok_or(NoString),
+        None => Ok(None),
+    }
 }
 
 #[cfg(test)]

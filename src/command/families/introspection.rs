@@ -57,7 +57,9 @@ fn reply_info(reply: &mut Reply, name: &[u8], spec: &Spec) {
     reply.bulk(name);
     reply.integer(i64::from(spec.arity));
     let movable = if are_movable(spec) { Flags::MOVABLEKEYS } else { Flags::NONE };
-    reply_names(reply, "", (spec.flags | movable).names());
+    // Redis keeps this one to itself.
+    let told = spec.flags.without(Flags::MAY_REPLICATE);
+    reply_names(reply, "", (told | movable).names());
     let (first, last, step) = fixed_positions(spec);
     for position in [first, last, step] {
         reply.integer(i64::from(position));
@@ -310,7 +312,7 @@ fn inner_command<'a>(ctx: &mut Ctx<'_>, args: &Args<'a>) -> Option<(&'static Spe
     });
     let text = match spec {
         None => "ERR Invalid command specified",
-        Some(spec) if spec.keys.is_empty() => "ERR The command has no key arguments",
+        Some(spec) if !spec.has_keys() => "ERR The command has no key arguments",
         Some(spec) if !spec.accepts(inner.len()) => {
             "ERR Invalid number of arguments specified for command"
         }

@@ -57,7 +57,7 @@ pub(crate) fn type_of(ctx: &mut Ctx<'_>, args: &Args<'_>) {
 
 /// Answers what `tell` says of the key's entry, or that there is none.
 fn inspect(ctx: &mut Ctx<'_>, args: &Args<'_>, tell: impl FnOnce(&Entry, &mut Reply)) {
-    ctx.read(&args[2], Use::Unnoticed, |entry, reply| match entry {
+    ctx.read(&args[2], Use::Untold, |entry, reply| match entry {
         Some(entry) => tell(entry, reply),
         None => reply.null(),
     });

@@ -1,7 +1,7 @@
 //! `LCS`: a longest common subsequence of two strings, by the textbook table.
 
 use super::{SYNTAX, integer};
-use crate::command::ctx::Ctx;
+use crate::command::ctx::{Ctx, Use};
 use crate::resp::{Args, Reply};
 
 /// What is to be told.
@@ -24,8 +24,14 @@ struct Run {
 /// `LCS key1 key2 [LEN] [IDX] [MINMATCHLEN len] [WITHMATCHLEN]`
 pub(crate) fn lcs(ctx: &mut Ctx<'_>, args: &Args<'_>) {
     let [a, b] = [&args[1], &args[2]].map(|key| {
-        ctx.read_string(key, |value, _| value.map_or_else(Vec::new, |v| v.to_cow().into_owned()))
+        ctx.read(key, Use::Counts, |entry, _| match entry {
+            Some(entry) => entry.as_string().map(|string| string.to_cow().into_owned()),
+            None => Some(Vec::new()),
+        })
     });
+    let (Some(a), Some(b)) = (a, b) else {
+        return ctx.reply.error("ERR The specified keys must contain string values");
+    };
     let Some(options) = parse_options(ctx, args) else { return };
     if options.len && options.ranges {
         return ctx

@@ -1,19 +1,43 @@
 //! Command families: one file for each group of handlers that share their inner workings.
 
+pub(super) mod bitfield;
+pub(super) mod bitmap;
 pub(super) mod connection;
 pub(super) mod counters;
 pub(super) mod database;
 pub(super) mod dump;
 pub(super) mod edit;
 pub(super) mod expiry;
+pub(super) mod hash;
+pub(super) mod hash_random;
 pub(super) mod help;
+pub(super) mod hyperloglog;
 pub(super) mod introspection;
 pub(super) mod keys;
 pub(super) mod lcs;
+pub(super) mod list;
+pub(super) mod list_blocking;
+pub(super) mod list_move;
 pub(super) mod scan;
 pub(super) mod set;
+pub(super) mod set_algebra;
+pub(super) mod set_members;
+pub(super) mod stream;
+pub(super) mod stream_claim;
+pub(super) mod stream_group;
+pub(super) mod stream_group_read;
+pub(super) mod stream_info;
+pub(super) mod stream_pending;
+pub(super) mod stream_read;
+pub(super) mod stream_trim;
 pub(super) mod strings;
 pub(super) mod transfer;
+mod wait;
+pub(super) mod zset;
+pub(super) mod zset_blocking;
+pub(super) mod zset_combine;
+pub(super) mod zset_pop;
+pub(super) mod zset_range;
 
 use super::ctx::Ctx;
 use crate::base::number::parse_i64;
@@ -22,6 +46,10 @@ use crate::resp::Args;
 const SYNTAX: &str = "ERR syntax error";
 const NOT_AN_INTEGER: &str = "ERR value is not an integer or out of range";
 const DB_OUT_OF_RANGE: &str = "ERR DB index is out of range";
+
+/// What a command says of a key that holds a value of another type.
+pub(super) const WRONG_TYPE: &str =
+    "WRONGTYPE Operation against a key holding the wrong kind of value";
 
 /// Reads an integer, or answers that it is none.
 fn integer(ctx: &mut Ctx<'_>, text: &[u8]) -> Option<i64> {

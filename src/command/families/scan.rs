@@ -1,9 +1,12 @@
-//! Going through keys: `KEYS`, `SCAN`, `RANDOMKEY`.
+//! Going through keys: `KEYS`, `SCAN`, `RANDOMKEY`; and what `HSCAN`, `SSCAN` and `ZSCAN` share with
+//! them.
 
-use super::{SYNTAX, integer, is_word};
+use super::{NOT_AN_INTEGER, SYNTAX, is_word};
 use crate::base::glob;
+use crate::base::number::parse_i64;
 use crate::command::ctx::{Ctx, Origin};
-use crate::resp::Args;
+use crate::keyspace::ValueRef;
+use crate::resp::{Args, Protocol, Reply};
 
 /// Elements a step of `SCAN` looks at unless told.
 const SCAN_COUNT_DEFAULT: usize = 10;
@@ -32,7 +35,7 @@ pub(crate) fn keys(ctx: &mut Ctx<'_>, args: &Args<'_>) {
     }
 }
 
-/// What a step of `SCAN` is to tell.
+/// What a step through keys or elements is to tell.
 struct ScanOptions<'a> {
     pattern: Option<&'a [u8]>,
     type_name: Option<&'a [u8]>,
@@ -42,28 +45,92 @@ struct ScanOptions<'a> {
 /// `SCAN cursor [MATCH pattern] [COUNT count] [TYPE type]`
 pub(crate) fn scan(ctx: &mut Ctx<'_>, args: &Args<'_>) {
     ctx.touched.all();
-    let Some(cursor) = parse_cursor(&args[1]) else {
-        return ctx.reply.error("ERR invalid cursor");
+    let Some(cursor) = cursor_of(ctx, &args[1]) else { return };
+    let options = match parse_options(args, 2, true) {
+        Ok(options) => options,
+        Err(text) => return ctx.reply.error(text),
     };
-    let Some(options) = parse_scan(ctx, args) else { return };
     let (now_ms, hide) = (ctx.now_ms, ctx.origin == Origin::Client);
-    let mut found: Vec<Vec<u8>> = Vec::new();
+    let mut step = Step::new(cursor, options.count, options.pattern, ctx.reply.protocol);
     let next = ctx.keyspace.db(ctx.db).scan(cursor, options.count, &mut |entry| {
         let told = !(hide && entry.is_expired(now_ms))
-            && options.pattern.is_none_or(|pattern| glob::matches(pattern, entry.key()))
+            && step.wants(entry.key())
             && options
                 .type_name
                 .is_none_or(|name| entry.type_name().as_bytes().eq_ignore_ascii_case(name));
         if told {
-            found.push(entry.key().to_vec());
+            step.tell(ValueRef::Bytes(entry.key()));
         }
     });
-    ctx.reply.array(2);
-    ctx.reply.bulk(itoa::Buffer::new().format(next).as_bytes());
-    ctx.reply.array(found.len());
-    for key in &found {
-        ctx.reply.bulk(key);
+    step.finish(next, ctx.reply);
+}
+
+/// A step through the elements of a key: what it was asked for, and the elements it has found.
+pub(super) struct Step<'a> {
+    /// Where it begins; nothing to what is packed, which is told as a whole.
+    pub cursor: u64,
+    /// Elements it is to look at, more or less.
+    pub count: usize,
+    pattern: Option<&'a [u8]>,
+    found: Reply,
+    found_len: usize,
+}
+
+impl<'a> Step<'a> {
+    fn new(cursor: u64, count: usize, pattern: Option<&'a [u8]>, protocol: Protocol) -> Self {
+        Self { cursor, count, pattern, found: Reply::new(protocol), found_len: 0 }
     }
+
+    /// Whether an element of this name was asked for.
+    pub fn wants(&self, name: &[u8]) -> bool {
+        self.pattern.is_none_or(|pattern| glob::matches(pattern, name))
+    }
+
+    /// Adds one string to the reply: an element, or what belongs to the element before.
+    pub fn tell(&mut self, string: ValueRef<'_>) {
+        string.with_bytes(|bytes| self.found.bulk(bytes));
+        self.found_len += 1;
+    }
+
+    fn finish(self, next: u64, reply: &mut Reply) {
+        reply.array(2);
+        reply.bulk(itoa::Buffer::new().format(next).as_bytes());
+        reply.array(self.found_len);
+        reply.raw(&self.found.buffer);
+    }
+}
+
+/// What `HSCAN key cursor [MATCH pattern] [COUNT count]` and the like answer of `value`, which is
+/// what the key holds. `scan` hands the elements to the step and returns the next cursor: 0 at the
+/// end, which is at once for what is packed. The cursor comes from [`cursor_of`], before the key is
+/// looked up; options are read only when there is a key to go through.
+pub(super) fn scan_elements<'a, T>(
+    args: &Args<'a>,
+    cursor: u64,
+    value: Option<T>,
+    reply: &mut Reply,
+    scan: impl FnOnce(T, &mut Step<'a>) -> u64,
+) {
+    let Some(value) = value else {
+        return Step::new(cursor, 0, None, reply.protocol).finish(0, reply);
+    };
+    match parse_options(args, 3, false) {
+        Ok(options) => {
+            let mut step = Step::new(cursor, options.count, options.pattern, reply.protocol);
+            let next = scan(value, &mut step);
+            step.finish(next, reply);
+        }
+        Err(text) => reply.error(text),
+    }
+}
+
+/// Reads a cursor, or answers that it is none.
+pub(super) fn cursor_of(ctx: &mut Ctx<'_>, text: &[u8]) -> Option<u64> {
+    let cursor = parse_cursor(text);
+    if cursor.is_none() {
+        ctx.reply.error("ERR invalid cursor");
+    }
+    cursor
 }
 
 /// Reads a cursor as C's `strtoul` does, which is what clients can rely on: nothing is 0, a sign is
@@ -80,31 +147,31 @@ fn parse_cursor(text: &[u8]) -> Option<u64> {
     Some(if negative { number.wrapping_neg() } else { number })
 }
 
-fn parse_scan<'a>(ctx: &mut Ctx<'_>, args: &Args<'a>) -> Option<ScanOptions<'a>> {
+/// Reads the options from argument `first` on; `Err` is the error's text.
+fn parse_options<'a>(
+    args: &Args<'a>,
+    first: usize,
+    takes_type: bool,
+) -> Result<ScanOptions<'a>, &'static str> {
     let mut options = ScanOptions { pattern: None, type_name: None, count: SCAN_COUNT_DEFAULT };
-    for index in (2..args.len()).step_by(2) {
-        let value = args.get(index + 1);
-        match value {
-            Some(value) if is_word(args, index, "COUNT") => {
-                let count = integer(ctx, value)?;
-                if count < 1 {
-                    ctx.reply.error(SYNTAX);
-                    return None;
-                }
-                let count = usize::try_from(count).unwrap_or(SCAN_COUNT_MAX);
-                options.count = count.min(SCAN_COUNT_MAX);
+    for index in (first..args.len()).step_by(2) {
+        let value = args.get(index + 1).ok_or(SYNTAX)?;
+        if is_word(args, index, "COUNT") {
+            let count = parse_i64(value).ok_or(NOT_AN_INTEGER)?;
+            if count < 1 {
+                return Err(SYNTAX);
             }
-            Some(value) if is_word(args, index, "MATCH") => {
-                options.pattern = Some(value).filter(|&pattern| pattern != b"*");
-            }
-            Some(value) if is_word(args, index, "TYPE") => options.type_name = Some(value),
-            _ => {
-                ctx.reply.error(SYNTAX);
-                return None;
-            }
+            let count = usize::try_from(count).unwrap_or(SCAN_COUNT_MAX);
+            options.count = count.min(SCAN_COUNT_MAX);
+        } else if is_word(args, index, "MATCH") {
+            options.pattern = Some(value).filter(|&pattern| pattern != b"*");
+        } else if takes_type && is_word(args, index, "TYPE") {
+            options.type_name = Some(value);
+        } else {
+            return Err(SYNTAX);
         }
     }
-    Some(options)
+    Ok(options)
 }
 
 /// `RANDOMKEY`

@@ -1,11 +1,11 @@
 //! Setting whole strings: `SET` and its older relatives, `GETEX`, `GETDEL`, `MSET`.
 
-use super::strings::reply_string;
+use super::strings::{new_string, reply_string};
 use super::{NOT_AN_INTEGER, SYNTAX, arity_error};
 use crate::base::number::parse_i64;
-use crate::command::ctx::Ctx;
+use crate::command::ctx::{Ctx, Use};
 use crate::command::events::NotifyClasses;
-use crate::keyspace::{Entry, ValueRef};
+use crate::keyspace::Entry;
 use crate::resp::Args;
 
 /// A time given as an option.
@@ -105,20 +105,27 @@ fn time_word(word: &[u8]) -> Option<(i64, bool)> {
     words.iter().find(|(name, _)| word.eq_ignore_ascii_case(name)).map(|(_, time)| *time)
 }
 
-/// Sets `key` and logs it with an absolute time.
-fn set_until(ctx: &mut Ctx<'_>, hash: u64, key: &[u8], value: &[u8], expire_ms: u64) {
-    ctx.set(hash, key, ValueRef::from_string(value), Some(expire_ms));
-    ctx.log(&[b"SET", key, value, b"PXAT", itoa::Buffer::new().format(expire_ms).as_bytes()]);
+/// Sets the key to argument `value_at` and logs that with an absolute time.
+fn set_until(ctx: &mut Ctx<'_>, hash: u64, args: &Args<'_>, value_at: usize, expire_ms: u64) {
+    let key = &args[1];
+    ctx.set(hash, key, new_string(args, value_at), Some(expire_ms));
+    ctx.log(&[
+        b"SET",
+        key,
+        &args[value_at],
+        b"PXAT",
+        itoa::Buffer::new().format(expire_ms).as_bytes(),
+    ]);
     ctx.notify(NotifyClasses::STRING, "set", key);
     ctx.notify(NotifyClasses::GENERIC, "expire", key);
 }
 
 /// `SET key value [NX | XX] [GET] [EX s | PX ms | EXAT s | PXAT ms | KEEPTTL]`
 pub(crate) fn set(ctx: &mut Ctx<'_>, args: &Args<'_>) {
-    let (key, value) = (&args[1], &args[2]);
+    let key = &args[1];
     if args.len() == 3 {
         let hash = ctx.prepare(key);
-        ctx.set(hash, key, ValueRef::from_string(value), None);
+        ctx.set(hash, key, new_string(args, 2), None);
         ctx.log_verbatim();
         ctx.notify(NotifyClasses::STRING, "set", key);
         return ctx.reply.ok();
@@ -133,8 +140,8 @@ pub(crate) fn set(ctx: &mut Ctx<'_>, args: &Args<'_>) {
         },
         _ => None,
     };
-    if options.tell_old {
-        ctx.read_string(key, reply_string);
+    if options.tell_old && !ctx.read(key, Use::Counts, reply_string) {
+        return;
     }
     let hash = ctx.prepare(key);
     if options.condition != Condition::Always
@@ -146,12 +153,12 @@ pub(crate) fn set(ctx: &mut Ctx<'_>, args: &Args<'_>) {
         return;
     }
     if let Some(expire_ms) = expire_ms {
-        set_until(ctx, hash, key, value, expire_ms);
+        set_until(ctx, hash, args, 2, expire_ms);
     } else {
         let keep = matches!(options.ttl, Ttl::Keep);
         let before = ctx.keyspace.db(ctx.db).get(hash, key).filter(|_| keep);
         let kept_ms = before.and_then(Entry::expire_ms);
-        ctx.set(hash, key, ValueRef::from_string(value), kept_ms);
+        ctx.set(hash, key, new_string(args, 2), kept_ms);
         if options.tell_old {
             log_without_get(ctx, args);
         } else {
@@ -179,7 +186,7 @@ pub(crate) fn setnx(ctx: &mut Ctx<'_>, args: &Args<'_>) {
     if ctx.exists(hash, key) {
         return ctx.reply.integer(0);
     }
-    ctx.set(hash, key, ValueRef::from_string(&args[2]), None);
+    ctx.set(hash, key, new_string(args, 2), None);
     ctx.log_verbatim();
     ctx.notify(NotifyClasses::STRING, "set", key);
     ctx.reply.integer(1);
@@ -200,7 +207,7 @@ fn set_for(ctx: &mut Ctx<'_>, args: &Args<'_>, unit_ms: i64, command: &str) {
     match time.to_unix_ms(ctx.now_ms, command) {
         Ok(expire_ms) => {
             let hash = ctx.prepare(&args[1]);
-            set_until(ctx, hash, &args[1], &args[3], expire_ms);
+            set_until(ctx, hash, args, 3, expire_ms);
             ctx.reply.ok();
         }
         Err(text) => ctx.reply.error(text),
@@ -210,9 +217,11 @@ fn set_for(ctx: &mut Ctx<'_>, args: &Args<'_>, unit_ms: i64, command: &str) {
 /// `GETSET key value`
 pub(crate) fn getset(ctx: &mut Ctx<'_>, args: &Args<'_>) {
     let (key, value) = (&args[1], &args[2]);
-    ctx.read_string(key, reply_string);
+    if !ctx.read(key, Use::Counts, reply_string) {
+        return;
+    }
     let hash = ctx.prepare(key);
-    ctx.set(hash, key, ValueRef::from_string(value), None);
+    ctx.set(hash, key, new_string(args, 2), None);
     ctx.log(&[b"SET", key, value]);
     ctx.notify(NotifyClasses::STRING, "set", key);
 }
@@ -220,10 +229,8 @@ pub(crate) fn getset(ctx: &mut Ctx<'_>, args: &Args<'_>) {
 /// `GETDEL key`
 pub(crate) fn getdel(ctx: &mut Ctx<'_>, args: &Args<'_>) {
     let key = &args[1];
-    let found = ctx.read_string(key, |value, reply| {
-        reply_string(value, reply);
-        value.is_some()
-    });
+    let found =
+        ctx.read(key, Use::Counts, |entry, reply| reply_string(entry, reply) && entry.is_some());
     if found {
         let hash = ctx.prepare(key);
         ctx.delete(hash, key);
@@ -242,15 +249,12 @@ pub(crate) fn getex(ctx: &mut Ctx<'_>, args: &Args<'_>) {
         _ => None,
     };
     // A missing key is told before a wrong time is.
-    let found = ctx.read_string(key, |value, reply| match (value, &expire_ms) {
-        (Some(_), Some(Err(text))) => {
+    let found = ctx.read(key, Use::Counts, |entry, reply| match (entry, &expire_ms) {
+        (Some(entry), Some(Err(text))) if entry.is_string() => {
             reply.error(text);
             false
         }
-        (value, _) => {
-            reply_string(value, reply);
-            value.is_some()
-        }
+        (entry, _) => reply_string(entry, reply) && entry.is_some(),
     });
     if !found {
         return;
@@ -290,10 +294,10 @@ pub(crate) fn msetnx(ctx: &mut Ctx<'_>, args: &Args<'_>) {
 }
 
 fn set_pairs(ctx: &mut Ctx<'_>, args: &Args<'_>) {
-    let mut words = args.from(1).iter();
-    while let (Some(key), Some(value)) = (words.next(), words.next()) {
+    for index in (1..args.len()).step_by(2) {
+        let key = &args[index];
         let hash = ctx.prepare(key);
-        ctx.set(hash, key, ValueRef::from_string(value), None);
+        ctx.set(hash, key, new_string(args, index + 1), None);
         ctx.notify(NotifyClasses::STRING, "set", key);
     }
     ctx.log_verbatim();

@@ -42,6 +42,9 @@ impl Content {
 
 /// Puts `content` under a prepared key of database `db`, over whatever is there.
 fn put(ctx: &mut Ctx<'_>, db: usize, hash: u64, key: &[u8], content: Content) {
+    if matches!(content.value, Value::Collection(_)) {
+        ctx.events.ready(db, key);
+    }
     let database = ctx.keyspace.db_mut(db);
     database.insert(hash, key, content.value, content.expire_ms);
     if let Some(mut entry) = database.get_mut(hash, key) {
@@ -51,6 +54,8 @@ fn put(ctx: &mut Ctx<'_>, db: usize, hash: u64, key: &[u8], content: Content) {
         }
     }
     ctx.events.modified(db, key);
+    // What was there counts as deleted before.
+    ctx.events.notify(NotifyClasses::NEW, "new", db, key);
 }
 
 /// `RENAME key newkey`

@@ -373,7 +373,7 @@ pub(super) static ROWS: &[Spec] = &[
         Group::Connection,
         "ping",
         -1,
-        Run::Handler(connection::ping),
+        Run::Host(HostCommand::Ping),
         "Answers, to show that the server does.",
     )
     .flags(&[Flags::FAST])

@@ -1,13 +1,22 @@
 //! The one table of all commands, and looking one up.
 
+mod bitmap;
 mod connection;
 mod expiry;
+mod hash;
+mod hyperloglog;
 mod introspection;
 mod keys;
+mod list;
+mod pubsub;
 mod replication;
 mod server;
+mod set;
+mod stream;
+mod stream_group;
 mod strings;
 mod transactions;
+mod zset;
 
 use super::spec::Spec;
 use crate::resp::Args;
@@ -15,13 +24,22 @@ use crate::resp::Args;
 /// All rows: one array a family.
 const FAMILIES: &[&[Spec]] = &[
     strings::ROWS,
+    bitmap::ROWS,
+    hyperloglog::ROWS,
+    stream::ROWS,
+    stream_group::ROWS,
     keys::ROWS,
+    list::ROWS,
     expiry::ROWS,
+    set::ROWS,
+    hash::ROWS,
     connection::ROWS,
     server::ROWS,
     introspection::ROWS,
     replication::ROWS,
     transactions::ROWS,
+    pubsub::ROWS,
+    zset::ROWS,
 ];
 
 /// Places in the index; a power of two several times the number of commands, so that a name is

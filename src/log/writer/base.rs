@@ -85,22 +85,27 @@ impl Writer {
         Ok(())
     }
 
-    /// `appendonly` switched off: what is written is synced, and the log goes on as a backlog. The
-    /// manifest and its files stay as they are, as Redis leaves them.
-    pub fn leave_manifest(&mut self, now_ms: u64) -> Result<SegmentInfo, LogError> {
+    /// `appendonly` switched off: what is written is synced, and the log goes on as a backlog; where
+    /// `asleep` says that nobody needs one, without. The manifest and its files stay as they are, as
+    /// Redis leaves them.
+    pub fn leave_manifest(&mut self, asleep: bool, now_ms: u64) -> Result<(), LogError> {
         self.sync()?;
         let trimmed = self.trim_active();
         self.note_failure(trimmed)?;
         self.files.mode = LogMode::Backlog;
-        let made = crashsafe::create_dir(&*self.files.storage, self.files.layout.archive_dir())
-            .map_err(LogError::io("create", self.files.layout.archive_dir()))
-            .and_then(|()| {
-                let head = Head { identity: self.identity, offset: self.end, db: self.db };
-                self.files.create_segment(head, now_ms)
-            });
+        let archive = self.files.layout.archive_dir();
+        let made = crashsafe::create_dir(&*self.files.storage, archive)
+            .map_err(LogError::io("create", archive));
+        self.note_failure(made)?;
+        if asleep {
+            self.sleep();
+            return Ok(());
+        }
+        let head = Head { identity: self.identity, offset: self.end, db: self.db };
+        let made = self.files.create_segment(head, now_ms);
         let (active, info) = self.note_failure(made)?;
-        self.enter(active, info.clone());
-        Ok(info)
+        self.enter(active, info);
+        Ok(())
     }
 
     /// Removes archived segments the retention policy no longer keeps.

@@ -1,5 +1,6 @@
 //! Going on after a failed write or sync: what is not durable moves to a new segment.
 
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use super::{Active, Head, LogMode, Writer};
@@ -70,10 +71,8 @@ impl Writer {
     /// Cuts the old segment behind what was written to it. Unless one of its syncs had failed, all of
     /// that is durable then and stays there: a failed write says nothing about the ones before it.
     fn keep_written(&mut self) -> Result<(), LogError> {
-        let kept = self.active.file.noting_failure(self.cut_old(self.active.position));
-        kept.map_err(LogError::io("cut", &self.active.path))?;
-        let is_distrusted = self.active.file.distrusted.load(Ordering::Relaxed);
-        if self.files.mode == LogMode::Durable && !is_distrusted {
+        self.cut_old(self.active.position).map_err(LogError::io("cut", &self.active.path))?;
+        if self.files.mode == LogMode::Durable && !self.active.file.is_distrusted() {
             self.release(self.active.position, self.written);
         }
         Ok(())
@@ -97,10 +96,18 @@ impl Writer {
             return Ok(());
         }
         let file = self.files.storage.open(&self.active.path, OpenMode::Write)?;
+        // A sync of the other thread that is about to report a loss does so first: this one would
+        // succeed.
+        let _one_at_a_time =
+            self.active.file.syncing.lock().unwrap_or_else(PoisonError::into_inner);
         if file.len()? > len {
             file.set_len(len)?;
         }
         // Also where it is as short already: the sync that should have said so may have failed.
-        file.sync_all()
+        let synced = file.sync_all();
+        if synced.is_err() {
+            self.active.file.distrusted.store(true, Ordering::Relaxed);
+        }
+        synced
     }
 }

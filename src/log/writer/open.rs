@@ -57,7 +57,8 @@ impl Opening {
         let mut manifest = recovery.manifest.clone().unwrap_or_default();
         // What another server had still to remove is removed below, with everything not named.
         manifest.history.clear();
-        retention::remove_backlog(&*storage, &layout, recovery.manifest.as_ref())?;
+        let mut freed = Vec::new();
+        retention::remove_backlog(&*storage, &layout, recovery.manifest.as_ref(), &mut freed)?;
         if let Some(Part::Foreign(part)) = recovery.parts.last() {
             // Cuts off a command that another server did not finish, and makes durable what stays.
             cut(&*storage, &part.path, part.to).map_err(LogError::io("cut", &part.path))?;
@@ -69,6 +70,7 @@ impl Opening {
                 .map_err(LogError::io("cut to its last frame", &tail.path))?;
         }
         let mut files = Files::new(storage, layout, options, LogMode::Durable, recovery.next_seq);
+        files.preparer.give_back(freed);
         files.manifest = files.adopt_base(recovery, manifest)?;
         let goes_on = recovery.tail.as_ref().filter(|tail| {
             recovery.head.is_some_and(|end| end.identity == head.identity)
@@ -88,9 +90,24 @@ impl Opening {
         Ok(writer)
     }
 
+    /// Whether the server before this one kept a backlog, and so had replicas not long ago.
+    ///
+    /// # Errors
+    /// The archive cannot be looked at.
+    pub fn finds_backlog(&self) -> Result<bool, LogError> {
+        retention::has_backlog(&*self.storage, &self.layout)
+    }
+
     /// Opens a log that is only a backlog (`appendonly no`), beginning at `head`. The backlog of an
     /// earlier server is removed: it belongs to a data set that is gone.
     pub fn backlog(self, head: Head, now_ms: u64) -> Result<Writer, LogError> {
+        let mut writer = self.asleep(head)?;
+        writer.wake(now_ms)?;
+        Ok(writer)
+    }
+
+    /// As [`Opening::backlog`], but nobody needs it yet: the log sleeps until it is woken.
+    pub fn asleep(self, head: Head) -> Result<Writer, LogError> {
         let Self { storage, layout, options, lock, policy } = self;
         // What the note says is of the log that stays as it is, for a start that goes on in it.
         let was_replica = LockNote::read(&*storage, &layout)?.is_some_and(|note| note.is_replica);
@@ -98,14 +115,17 @@ impl Opening {
         crashsafe::create_dir(&*storage, archive).map_err(LogError::io("create", archive))?;
         retention::remove_unfinished(&*storage, &layout)?;
         let next_seq = recovery::next_seq(&*storage, &layout, 0)?;
+        let mut freed = Vec::new();
         match recovery::read_manifest(&*storage, &layout) {
-            Ok(manifest) => retention::remove_backlog(&*storage, &layout, manifest.as_ref())?,
+            Ok(manifest) => {
+                retention::remove_backlog(&*storage, &layout, manifest.as_ref(), &mut freed)?;
+            }
             // It is not this mode's to judge, but what it names must stay.
             Err(error) => tracing::warn!(%error, "left the backlog of an earlier server in place"),
         }
-        let mut files = Files::new(storage, layout, options, LogMode::Backlog, next_seq);
-        let mut chain = VecDeque::new();
-        let active = start_segment(&mut files, &mut chain, head, now_ms)?;
+        let files = Files::new(storage, layout, options, LogMode::Backlog, next_seq);
+        files.preparer.give_back(freed);
+        let (active, chain) = (Active::none(), VecDeque::new());
         Writer::new(files, lock, (policy, was_replica), active, chain, head)
     }
 }

@@ -27,9 +27,14 @@ impl Writer {
     }
 
     /// Ends the segment and begins another one of `identity`: the history goes on under a new
-    /// replication ID (promotion), or as that of a master that went on (`+CONTINUE <id>`).
-    pub fn renew(&mut self, identity: Identity, now_ms: u64) -> Result<SegmentInfo, LogError> {
-        self.begin(identity, now_ms)
+    /// replication ID (promotion), or as that of a master that went on (`+CONTINUE <id>`). A log that
+    /// sleeps has no segment after it either.
+    pub fn renew(&mut self, identity: Identity, now_ms: u64) -> Result<(), LogError> {
+        if self.is_asleep() {
+            self.identity = identity;
+            return Ok(());
+        }
+        self.begin(identity, now_ms).map(|_| ())
     }
 
     /// Syncs, cuts the segment to its last frame and notes the clean end. The directory stays locked

@@ -4,6 +4,7 @@ use super::client_list::{ClientType, local_address, remote_address, unknown_type
 use super::replication::acks_so_far;
 use super::{Call, NOT_AN_INTEGER, SYNTAX, is_word, wrong_subcommand};
 use crate::base::number::parse_i64;
+use crate::engine::blocking::encode_nothing;
 use crate::engine::session::{Blocked, Card};
 use crate::engine::{Flow, Order};
 use crate::resp::Args;
@@ -97,6 +98,7 @@ pub fn kill(mut call: Call<'_>) -> Flow {
     for &client in taken.iter().filter(|&&client| client != asking) {
         call.node.order(Order::Kill { client });
     }
+    call.engine.forget_waiters(&taken);
     let reply = call.reply();
     match (by_address, taken.is_empty()) {
         (true, true) => reply.error("ERR No such client"),
@@ -130,18 +132,22 @@ pub fn unblock(mut call: Call<'_>) -> Flow {
     let cards = call.node.cards.borrow();
     let card = u64::try_from(id).ok().and_then(|id| cards.get(&id)).cloned();
     drop(cards);
-    let Some((client, Blocked::Acks { offset, on_disk })) =
-        card.and_then(|card| Some((card.id, card.blocked.get()?)))
-    else {
-        call.reply().integer(0);
-        return Flow::Continue;
+    let blocked = card.and_then(|card| Some((card.blocked.get()?, card)));
+    let (how, card) = match blocked {
+        Some((how @ (Blocked::Acks { .. } | Blocked::Keys(_)), card)) => (how, card),
+        Some((Blocked::Held, _)) | None => {
+            call.reply().integer(0);
+            return Flow::Continue;
+        }
     };
-    let bytes = if with_error {
-        b"-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n".to_vec()
-    } else {
-        acks_so_far(&call, offset, on_disk)
+    let bytes = match how {
+        _ if with_error => b"-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n".to_vec(),
+        Blocked::Acks { offset, on_disk } => acks_so_far(&call, offset, on_disk),
+        Blocked::Keys(nothing) => encode_nothing(nothing, card.protocol.get()),
+        Blocked::Held => Vec::new(),
     };
-    call.node.order(Order::Unblock { client, bytes });
+    call.engine.forget_waiters(&[card.id]);
+    call.node.order(Order::Unblock { client: card.id, bytes });
     call.reply().integer(1);
     Flow::Continue
 }

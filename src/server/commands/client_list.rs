@@ -4,6 +4,7 @@ use std::io::Write as _;
 
 use super::{Call, SYNTAX};
 use crate::base::number::parse_i64;
+use crate::command::Topic;
 use crate::engine::session::{Card, ClientKind};
 use crate::engine::{Flow, Peer};
 use crate::resp::Protocol;
@@ -39,6 +40,7 @@ impl ClientType {
     pub fn of(card: &Card) -> Self {
         match card.kind.get() {
             ClientKind::Replica => Self::Replica,
+            _ if card.is_subscribed() => Self::PubSub,
             ClientKind::Normal | ClientKind::Monitor => Self::Normal,
         }
     }
@@ -141,13 +143,16 @@ fn push_line(out: &mut Vec<u8>, card: &Card, now_ms: u64) {
     out.extend_from_slice(&card.name.borrow());
     let _ = write!(
         out,
-        " age={} idle={} flags={} db={} sub=0 psub=0 ssub=0 multi={queued} qbuf={} qbuf-free=0 \
+        " age={} idle={} flags={} db={} sub={} psub={} ssub={} multi={queued} qbuf={} qbuf-free=0 \
          argv-mem=0 multi-mem={} rbs=0 rbp=0 obl={output_bytes} oll=0 omem=0 tot-mem={} \
          events={events} cmd={} user=default redir=-1 resp={resp} lib-name=",
         seconds_since(card.connected_ms),
         seconds_since(card.active_ms.get()),
         flags(card),
         card.db.get(),
+        card.subscribed_count(Topic::Channel),
+        card.subscribed_count(Topic::Pattern),
+        card.subscribed_count(Topic::ShardChannel),
         card.query_bytes.get(),
         card.queue_bytes.get(),
         memory_bytes(card),
@@ -172,6 +177,7 @@ fn flags(card: &Card) -> String {
     let letters = [
         ('O', card.kind.get() == ClientKind::Monitor),
         ('S', card.kind.get() == ClientKind::Replica),
+        ('P', card.is_subscribed()),
         ('x', card.queued.get().is_some()),
         ('b', card.blocked.get().is_some()),
         ('U', matches!(card.peer, Peer::Unix(_))),

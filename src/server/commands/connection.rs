@@ -171,6 +171,7 @@ pub fn quit(mut call: Call<'_>) -> Flow {
 /// `RESET`: the connection as it was when it came.
 pub fn reset(mut call: Call<'_>) -> Flow {
     call.engine.forget_transaction(call.session);
+    call.engine.unsubscribe_all(call.session);
     let session = &mut *call.session;
     session.db = 0;
     session.reply_mode = ReplyMode::On;

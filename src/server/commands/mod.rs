@@ -14,6 +14,7 @@ pub mod diagnostics;
 pub mod info;
 pub mod memory;
 pub mod persistence;
+pub mod pubsub;
 pub mod replication;
 pub mod shutdown;
 

@@ -7,6 +7,8 @@ use super::{Call, NOT_AN_INTEGER, is_word, number_between};
 use crate::base::number::parse_i64;
 use crate::base::{Offset, ReplId};
 use crate::engine::Flow;
+use crate::engine::blocking::DEMOTED;
+use crate::engine::service::Answer;
 use crate::engine::session::{Blocked, Card, StreamRequest};
 use crate::log::Identity;
 use crate::replication::psync::{Backlog, Request, decide};
@@ -14,9 +16,6 @@ use crate::replication::{Goal, MasterAddress, Reached};
 use crate::resp::encode::{push_command_header, push_decimal};
 use crate::server::config::lists;
 
-const UNBLOCKED: &[u8] =
-    b"-UNBLOCKED force unblock from blocking operation, instance state changed \
-(master -> replica?)\r\n";
 /// Longest address a replica may give for itself, in bytes.
 const IP_LEN_MAX: usize = 255;
 
@@ -244,10 +243,10 @@ fn begin(mut call: Call<'_>, goal: Goal, timeout_at: usize) -> Flow {
     Flow::Block(Box::pin(async move {
         let reached = replication.wait_for(goal, offset, timeout).await;
         drop(blocked);
-        match reached {
+        Answer::of(match reached {
             Some(reached) => encode(goal, reached),
-            None => UNBLOCKED.to_vec(),
-        }
+            None => DEMOTED.to_vec(),
+        })
     }))
 }
 

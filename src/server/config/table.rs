@@ -251,6 +251,8 @@ directives! {
         "Let the kernel gather small packets to replicas.";
     repl_backlog_size: u64 = "repl-backlog-size", [], Memory(1, u64::MAX), "1mb", Runtime(LogPolicy),
         "Bytes of stream kept at least for partial syncs with appendonly no, 16kb at least; archive-bytes-max decides where it is more, and with a log on disk.";
+    repl_backlog_ttl: u64 = "repl-backlog-ttl", [], Int(0, LONG_MAX), "3600", Runtime(OnNextUse),
+        "Seconds without replicas after which no stream is kept any more with appendonly no; 0 is never. Before the first one there is none.";
     replica_priority: u32 = "replica-priority", ["slave-priority"], Int(0, INT_MAX), "100", Runtime(OnNextUse),
         "Sentinel promotes the replica with the lowest; 0 is never promoted.";
     replica_announced: bool = "replica-announced", [], Bool, "yes", Runtime(OnNextUse),
@@ -277,10 +279,14 @@ directives! {
         List("<normal|replica|pubsub> <hard bytes> <soft bytes> <soft seconds> ..."),
         "normal 0 0 0 replica 256mb 64mb 60 pubsub 32mb 8mb 60", Runtime(OnNextUse),
         "Unread reply bytes at which a client is disconnected: at once over the hard limit, after some seconds over the soft one.";
+    notify_keyspace_events: EventClasses = "notify-keyspace-events", [], Text, "\"\"", Runtime(ExecutorSettings),
+        "Classes of keyspace events that are published, and K for a channel of each key, E for one of each event.";
     client_query_buffer_limit: u64 = "client-query-buffer-limit", [], Memory(1 << 20, i64::MAX as u64), "1gb", Runtime(OnNextUse),
         "Largest request a client may build up.";
     proto_max_bulk_len: u64 = "proto-max-bulk-len", [], Memory(1 << 20, i64::MAX as u64), "512mb", Runtime(ExecutorSettings),
         "Longest single argument, and longest string value.";
+    hll_sparse_max_bytes: u64 = "hll-sparse-max-bytes", [], BYTES, "3000", Runtime(ExecutorSettings),
+        "Bytes up to which a HyperLogLog is kept sparse. Where it is not the default, what comes out otherwise is logged as a whole.";
     maxmemory: u64 = "maxmemory", [], BYTES, "0", Runtime(ExecutorSettings),
         "Bytes of data at which writes that need memory are refused; 0 for no limit.";
     maxmemory_policy: MaxmemoryPolicy = "maxmemory-policy", [], Choice(MaxmemoryPolicy::WORDS), "noeviction", Runtime(ExecutorSettings),
@@ -306,6 +312,28 @@ directives! {
     replica_lazy_flush: bool = "replica-lazy-flush", ["slave-lazy-flush"], Bool, "no", Runtime(ExecutorSettings),
         "A replica frees its old data on another thread during a full sync.";
 
+    ["Collections"]
+    hash_max_listpack_entries: u64 = "hash-max-listpack-entries", ["hash-max-ziplist-entries"], Int(0, LONG_MAX), "512", Runtime(ExecutorSettings),
+        "Fields up to which a hash is packed.";
+    hash_max_listpack_value: u64 = "hash-max-listpack-value", ["hash-max-ziplist-value"], Int(0, LONG_MAX), "64", Runtime(ExecutorSettings),
+        "Bytes a field or value of a packed hash may have.";
+    list_max_listpack_size: i64 = "list-max-listpack-size", ["list-max-ziplist-size"], Int(-INT_MAX - 1, INT_MAX), "-2", Runtime(ExecutorSettings),
+        "Elements of a packed piece of a list; -1 to -5 for 4, 8, 16, 32, 64 KB.";
+    set_max_intset_entries: u64 = "set-max-intset-entries", [], Int(0, LONG_MAX), "512", Runtime(ExecutorSettings),
+        "Members up to which a set of numbers is packed.";
+    set_max_listpack_entries: u64 = "set-max-listpack-entries", [], Int(0, LONG_MAX), "128", Runtime(ExecutorSettings),
+        "Members up to which a set is packed.";
+    set_max_listpack_value: u64 = "set-max-listpack-value", [], Int(0, LONG_MAX), "64", Runtime(ExecutorSettings),
+        "Bytes a member of a packed set may have.";
+    zset_max_listpack_entries: u64 = "zset-max-listpack-entries", ["zset-max-ziplist-entries"], Int(0, LONG_MAX), "128", Runtime(ExecutorSettings),
+        "Members up to which a sorted set is packed.";
+    zset_max_listpack_value: u64 = "zset-max-listpack-value", ["zset-max-ziplist-value"], Int(0, LONG_MAX), "64", Runtime(ExecutorSettings),
+        "Bytes a member of a packed sorted set may have.";
+    stream_node_max_bytes: u64 = "stream-node-max-bytes", [], BYTES, "4kb", Runtime(ExecutorSettings),
+        "Bytes of a node of a stream; 0 for no limit.";
+    stream_node_max_entries: u64 = "stream-node-max-entries", [], Int(0, LONG_MAX), "100", Runtime(ExecutorSettings),
+        "Entries of a node of a stream; 0 for no limit.";
+
     ["Diagnostics"]
     slowlog_log_slower_than: i64 = "slowlog-log-slower-than", [], Int(-1, LONG_MAX), "10000", Runtime(OnNextUse),
         "Microseconds from which a command is recorded in the slow log; 0 records all, -1 none.";
@@ -320,8 +348,6 @@ directives! {
         "Percentiles of these histograms that INFO shows.";
 
     ["Accepted without effect"]
-    notify_keyspace_events: EventClasses = "notify-keyspace-events", [], Text, "\"\"", Inert,
-        "Classes of keyspace events to publish; nothing is published yet.";
     io_threads_do_reads: bool = "io-threads-do-reads", [], Bool, "no", Inert,
         "Whether the threads of io-threads read too; they only write.";
     rdbchecksum: bool = "rdbchecksum", [], Bool, "yes", Inert,
@@ -348,8 +374,6 @@ directives! {
         "Do not wait any longer with this many replicas.";
     repl_diskless_load: DisklessLoad = "repl-diskless-load", [], Choice(DisklessLoad::WORDS), "disabled", Inert,
         "Load a full sync from the socket; it is always stored and verified first.";
-    repl_backlog_ttl: u64 = "repl-backlog-ttl", [], Int(0, LONG_MAX), "3600", Inert,
-        "Seconds without replicas after which the backlog is freed; the log on disk stays.";
     busy_reply_threshold: u64 = "busy-reply-threshold", ["lua-time-limit"], Int(0, LONG_MAX), "5000", Inert,
         "Milliseconds after which a script that runs on makes others be answered BUSY; there are no scripts yet.";
     acllog_max_len: u64 = "acllog-max-len", [], Int(0, LONG_MAX), "128", Inert,
@@ -358,30 +382,8 @@ directives! {
         "Keys looked at to find one to evict.";
     maxmemory_eviction_tenacity: u32 = "maxmemory-eviction-tenacity", [], Int(0, 100), "10", Inert,
         "How much time evictions may take.";
-    hash_max_listpack_entries: u64 = "hash-max-listpack-entries", ["hash-max-ziplist-entries"], Int(0, LONG_MAX), "512", Inert,
-        "Fields up to which a hash is packed; there are no hashes yet.";
-    hash_max_listpack_value: u64 = "hash-max-listpack-value", ["hash-max-ziplist-value"], Int(0, LONG_MAX), "64", Inert,
-        "Bytes a field or value of a packed hash may have.";
-    list_max_listpack_size: i64 = "list-max-listpack-size", ["list-max-ziplist-size"], Int(-INT_MAX - 1, INT_MAX), "-2", Inert,
-        "Size of a packed piece of a list; there are no lists yet.";
     list_compress_depth: u32 = "list-compress-depth", [], Int(0, INT_MAX), "0", Inert,
         "Pieces at both ends of a list that are not compressed.";
-    set_max_intset_entries: u64 = "set-max-intset-entries", [], Int(0, LONG_MAX), "512", Inert,
-        "Members up to which a set of numbers is packed; there are no sets yet.";
-    set_max_listpack_entries: u64 = "set-max-listpack-entries", [], Int(0, LONG_MAX), "128", Inert,
-        "Members up to which a set is packed.";
-    set_max_listpack_value: u64 = "set-max-listpack-value", [], Int(0, LONG_MAX), "64", Inert,
-        "Bytes a member of a packed set may have.";
-    zset_max_listpack_entries: u64 = "zset-max-listpack-entries", ["zset-max-ziplist-entries"], Int(0, LONG_MAX), "128", Inert,
-        "Members up to which a sorted set is packed; there are no sorted sets yet.";
-    zset_max_listpack_value: u64 = "zset-max-listpack-value", ["zset-max-ziplist-value"], Int(0, LONG_MAX), "64", Inert,
-        "Bytes a member of a packed sorted set may have.";
-    hll_sparse_max_bytes: u64 = "hll-sparse-max-bytes", [], BYTES, "3000", Inert,
-        "Bytes up to which a HyperLogLog is sparse; there are none yet.";
-    stream_node_max_bytes: u64 = "stream-node-max-bytes", [], BYTES, "4kb", Inert,
-        "Bytes of a node of a stream; there are no streams yet.";
-    stream_node_max_entries: u64 = "stream-node-max-entries", [], Int(0, LONG_MAX), "100", Inert,
-        "Entries of a node of a stream.";
     tracking_table_max_keys: u64 = "tracking-table-max-keys", [], Int(0, LONG_MAX), "1000000", Inert,
         "Keys remembered for client-side caching; there is none yet.";
     activerehashing: bool = "activerehashing", [], Bool, "yes", Inert,

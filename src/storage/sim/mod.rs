@@ -53,6 +53,7 @@ struct State {
     stopped: bool,
     syncs_held: bool,
     syncs_until_failure: Option<u64>,
+    failed_syncs: u64,
     writes_until_failure: Option<u64>,
     capacity: Option<u64>,
     short_io: bool,
@@ -75,6 +76,7 @@ impl SimDisk {
             stopped: false,
             syncs_held: false,
             syncs_until_failure: None,
+            failed_syncs: 0,
             writes_until_failure: None,
             capacity: None,
             short_io: false,
@@ -135,6 +137,11 @@ impl SimDisk {
     /// Lets `syncs` more file syncs through; the one after them fails.
     pub fn fail_sync(&self, syncs: u64) {
         self.locked().syncs_until_failure = Some(syncs);
+    }
+
+    /// Syncs that [`SimDisk::fail_sync`] has failed since the disk was new.
+    pub fn failed_syncs(&self) -> u64 {
+        self.locked().failed_syncs
     }
 
     /// Lets `writes` more writes through; the one after them fails.
@@ -329,6 +336,7 @@ impl State {
 
     fn sync(&mut self, number: u64) -> io::Result<()> {
         if is_due(&mut self.syncs_until_failure) {
+            self.failed_syncs += 1;
             let mut rng = self.rng.fork();
             self.inode_mut(number)?.fail_sync(&mut rng);
             return Err(failed("sync"));
