@@ -9,6 +9,7 @@
 mod beside;
 mod contest;
 mod disk;
+mod elements;
 mod generator;
 mod limit;
 mod load;
@@ -31,6 +32,7 @@ mod table;
 mod targets;
 mod throughput;
 mod ticker;
+mod types;
 mod verify;
 
 use clap::Parser;
@@ -84,5 +86,7 @@ fn measure(group: Group, contest: &Contest) -> Vec<Table> {
         Group::Sync => sync::measure(contest),
         Group::Snapshot => snapshot::measure(contest),
         Group::Verify => verify::measure(contest),
+        Group::Types => types::measure(contest),
+        Group::Elements => elements::measure(contest),
     }
 }

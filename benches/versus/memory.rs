@@ -23,9 +23,9 @@ pub fn measure(contest: &Contest) -> Vec<Table> {
     let mut table = Table::new(contest, title, &["value bytes", "keys"], FIGURES);
     for sides in contest.rounds() {
         for side in sides {
-            let empty = figures(&contest.start(side, "off", 0));
+            let empty = settled_bytes(&contest.start(side, "off", 0));
             for (value_len, keys) in [(VALUE_LEN, keys), (SHORT_LEN, 2 * keys)] {
-                let full = figures(&contest.start_with(side, "off", keys, value_len));
+                let full = settled_bytes(&contest.start_with(side, "off", keys, value_len));
                 let per_key = |index: usize| (full[index] - empty[index]) / keys as f64;
                 let key = [value_len.to_string(), keys.to_string()];
                 let key = key.each_ref().map(String::as_str);
@@ -36,8 +36,9 @@ pub fn measure(contest: &Contest) -> Vec<Table> {
     vec![table]
 }
 
-/// Looked at once the server has settled: what it does behind its start takes memory as well.
-fn figures(server: &Guest) -> [f64; 2] {
+/// `used_memory` and resident bytes, once the server has settled: what it does behind its start takes
+/// memory as well.
+pub fn settled_bytes(server: &Guest) -> [f64; 2] {
     let mut client = server.client();
     let mut look = || client.info("used_memory").parse::<f64>().unwrap();
     let (mut used, mut looks_alike) = (look(), 0);

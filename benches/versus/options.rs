@@ -33,6 +33,10 @@ pub enum Group {
     Snapshot,
     /// How fast `vellum-log verify` reads.
     Verify,
+    /// Commands of every data type in a pipeline, Redis without a log.
+    Types,
+    /// Bytes that elements of collections take.
+    Elements,
 }
 
 impl Group {

@@ -95,10 +95,12 @@ impl Table {
         self.figure_of(self.rows.iter().find(matches)?, figure, side)
     }
 
-    /// A figure of the first side by the same of the second, for every row.
-    pub fn ratios(&self, figure: &str) -> Vec<f64> {
+    /// A figure of the first side by the same of the second, for every row whose key begins with
+    /// `first`, `*` for any.
+    pub fn ratios(&self, first: &str, figure: &str) -> Vec<f64> {
+        let begins = |row: &&Row| first == "*" || row.key.first().is_some_and(|key| key == first);
         let ratio = |row| Some(self.figure_of(row, figure, 0)? / self.figure_of(row, figure, 1)?);
-        self.rows.iter().filter_map(ratio).collect()
+        self.rows.iter().filter(begins).filter_map(ratio).collect()
     }
 
     fn figure_of(&self, row: &Row, figure: &str, side: usize) -> Option<f64> {
