@@ -7,7 +7,7 @@ pub mod client;
 #[path = "../../tests/support/process.rs"]
 pub mod process;
 
-pub use client::{Client, Value};
+pub use client::{Client, Value, encode};
 pub use process::{Program, Server};
 
 /// How long anything may take before the bench gives up on it.
