@@ -81,13 +81,13 @@ impl<'a> EncodedValue<'a> {
         Some(Self { type_byte, bytes: &start[..len], position })
     }
 
-    /// Checks the encoding and makes nothing of it: fails where [`EncodedValue::decode`] does.
+    /// Checks the encoding and makes nothing of it: fails where [`EncodedValue::decode_unless_empty`] does.
     #[inline]
     pub fn check(&self) -> Result<(), RdbError> {
         match (self.type_byte, self.bytes) {
             // Once measured, any string that is not compressed is one.
             (TYPE_STRING, &[first, ..]) if first != SPECIAL | ENCODING_LZF => Ok(()),
-            _ => self.decode(&Packing::default()).map(drop),
+            _ => self.decode_unless_empty(&Packing::default()).map(drop),
         }
     }
 
@@ -100,6 +100,15 @@ impl<'a> EncodedValue<'a> {
         types::decode(&mut cursor, self.type_byte, packing)?
             .map(NewValue::Collection)
             .ok_or_else(|| RdbError::malformed(self.position, "a value of unknown type"))
+    }
+
+    /// Decodes the value of a key in a file: nothing where it is a collection without elements, because
+    /// such a key is not there.
+    pub fn decode_unless_empty(&self, packing: &Packing) -> Result<Option<NewValue<'a>>, RdbError> {
+        match self.decode(packing) {
+            Err(RdbError::Empty { .. }) => Ok(None),
+            decoded => decoded.map(Some),
+        }
     }
 }
 

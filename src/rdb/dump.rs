@@ -121,7 +121,14 @@ mod tests {
             let result = read(&good[..len]);
             assert!(matches!(result, Err(PayloadError::VersionOrChecksum)), "cut to {len}");
         }
-        for (version, body) in [(13, &b"\x00\x01a"[..]), (10, b"\x00\x01ab"), (10, b"\x63\x01a")] {
+        let bodies: [(u8, &[u8]); 4] = [
+            (13, b"\x00\x01a"),
+            (10, b"\x00\x01ab"),
+            (10, b"\x63\x01a"),
+            // A set without members, which a file may hold.
+            (10, b"\x02\x00"),
+        ];
+        for (version, body) in bodies {
             let mut sealed = [body, &[version, 0]].concat();
             sealed.extend_from_slice(&crc64(&sealed).to_le_bytes());
             match read(&sealed) {

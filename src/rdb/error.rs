@@ -33,6 +33,15 @@ pub enum RdbError {
         /// What is wrong with them.
         what: &'static str,
     },
+    /// A collection without elements. Redis has had bugs that left such keys in files; they are left out
+    /// when a file is loaded.
+    #[error("{what} without elements at position {position}")]
+    Empty {
+        /// Where it begins.
+        position: u64,
+        /// What it is.
+        what: &'static str,
+    },
     /// A checksum that does not fit the bytes it stands for.
     #[error(
         "wrong checksum of {what} at position {position}: {stated:x} in the file, {computed:x} computed"
@@ -106,6 +115,7 @@ impl RdbError {
             Self::NotRdb
             | Self::Truncated { .. }
             | Self::Malformed { .. }
+            | Self::Empty { .. }
             | Self::Checksum { .. }
             | Self::EntryCount { .. }
             | Self::DuplicateKey { .. } => true,
@@ -115,6 +125,10 @@ impl RdbError {
             | Self::Stopped
             | Self::Io(_) => false,
         }
+    }
+
+    pub(crate) fn empty(position: u64, what: &'static str) -> Self {
+        Self::Empty { position, what }
     }
 
     pub(crate) fn malformed(position: u64, what: &'static str) -> Self {

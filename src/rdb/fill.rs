@@ -1,6 +1,7 @@
 //! Loads a snapshot into an empty keyspace, on several threads: first all of them decode and make
 //! entries, then all of them build tables.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use super::codec::EncodedEntry;
@@ -9,6 +10,9 @@ use super::error::{RdbError, shown};
 use super::snapshot::{Contents, Progress, SnapshotFile};
 use crate::keyspace::{Build, Keyspace, Sorter};
 
+/// Keys without elements that are named in the server's log.
+const EMPTY_NAMED_MAX: u64 = 10;
+
 /// What a load did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Filled {
@@ -16,6 +20,8 @@ pub struct Filled {
     pub contents: Contents,
     /// Entries left out because they had expired.
     pub expired: u64,
+    /// Entries left out because they are collections without elements.
+    pub empty: u64,
 }
 
 /// What one thread has made.
@@ -37,6 +43,7 @@ pub fn fill(
 ) -> Result<Filled, RdbError> {
     let databases = keyspace.databases();
     let packing = keyspace.packing().clone();
+    let empty = AtomicU64::new(0);
     let sizes = file.header().databases.iter().map(|size| (size.db as usize, size.keys));
     // No entry has fewer bytes, whatever the header says.
     let bulk = keyspace.bulk(sizes.map(|(db, keys)| (db, keys.min(file.len() / ENTRY_LEN_MIN))));
@@ -47,7 +54,13 @@ pub fn fill(
         if db as usize >= databases {
             return Err(RdbError::Database { db, databases });
         }
-        let value = value.decode(&packing)?;
+        let Some(value) = value.decode_unless_empty(&packing)? else {
+            if empty.fetch_add(1, Ordering::Relaxed) < EMPTY_NAMED_MAX {
+                let key = shown(&key.into_bytes());
+                tracing::warn!(key, db, "left out a key without elements");
+            }
+            return Ok(());
+        };
         if expired_by_ms.is_some_and(|by_ms| expire_ms.is_some_and(|at_ms| at_ms <= by_ms)) {
             share.expired += 1;
             return Ok(());
@@ -79,7 +92,11 @@ pub fn fill(
         .map_err(|twice| RdbError::DuplicateKey { db: twice.db as u32, key: shown(&twice.key) })?;
     drop(shares);
     keyspace.adopt(filling);
-    Ok(Filled { contents, expired })
+    let empty = empty.into_inner();
+    if empty > 0 {
+        tracing::warn!(keys = empty, "left out all keys without elements");
+    }
+    Ok(Filled { contents, expired, empty })
 }
 
 /// A type byte, and two strings of two bytes or of none.
@@ -119,6 +136,50 @@ mod tests {
         assert_eq!((keyspace.len(), filled.expired, filled.contents.entries), (2, 1, 3));
         let (keyspace, filled) = fill_from(&bytes, None)?;
         assert_eq!((keyspace.len(), filled.expired), (3, 0));
+        Ok(())
+    }
+
+    #[test]
+    fn keys_without_elements_are_left_out_and_counted() -> Result<(), RdbError> {
+        // One of each form, as bytes behind the key.
+        let listpack = b"\x07\x07\x00\x00\x00\x00\x00\xff";
+        let ziplist = b"\x0b\x0b\x00\x00\x00\x0a\x00\x00\x00\x00\x00\xff";
+        let intset = b"\x08\x02\x00\x00\x00\x00\x00\x00\x00";
+        let forms: [(u8, &[u8]); 16] = [
+            (1, b"\0"),
+            (2, b"\0"),
+            (3, b"\0"),
+            (4, b"\0"),
+            (5, b"\0"),
+            (9, b"\x02\x00\xff"),
+            (10, ziplist),
+            (11, intset),
+            (12, ziplist),
+            (13, ziplist),
+            (14, b"\0"),
+            (16, listpack),
+            (17, listpack),
+            (18, b"\0"),
+            (20, listpack),
+            (18, b"\x01\x02\x07\x07\x00\x00\x00\x00\x00\xff"),
+        ];
+        let mut bytes = Vec::new();
+        push_magic(&mut bytes);
+        for (number, (type_byte, value)) in forms.iter().enumerate() {
+            let key = format!("key {number}");
+            codec::push_entry_head(&mut bytes, key.as_bytes(), *type_byte, None);
+            bytes.extend_from_slice(value);
+        }
+        codec::push_entry_head(&mut bytes, b"list", 18, None);
+        // A piece without elements, and one with one.
+        bytes.extend_from_slice(b"\x02\x02\x07\x07\x00\x00\x00\x00\x00\xff\x01\x01a");
+        bytes.push(OPCODE_END);
+        bytes.extend_from_slice(&[0; 8]);
+        let (keyspace, filled) = fill_from(&bytes, Some(5))?;
+        assert_eq!((keyspace.len(), filled.expired, filled.empty), (1, 0, forms.len() as u64));
+        assert_eq!(filled.contents.entries, forms.len() as u64 + 1);
+        let contents = SnapshotFile::open(&bytes)?.verify(2, &Progress::new())?;
+        assert_eq!(contents.entries, forms.len() as u64 + 1);
         Ok(())
     }
 

@@ -78,14 +78,20 @@ pub struct LoadedEntry<'a> {
 impl<'a> LoadedEntry<'a> {
     /// Decodes an entry.
     pub fn decode(entry: EncodedEntry<'a>, packing: &Packing) -> Result<Self, RdbError> {
-        Ok(Self {
+        let value = entry.value.decode(packing)?;
+        Ok(Self::of(entry, value))
+    }
+
+    /// An entry whose value has been decoded.
+    pub(super) fn of(entry: EncodedEntry<'a>, value: NewValue<'a>) -> Self {
+        Self {
             db: entry.db,
-            value: entry.value.decode(packing)?,
+            value,
             key: entry.key.into_bytes(),
             expire_ms: entry.expire_ms,
             idle_s: entry.idle_s,
             frequency: entry.frequency,
-        })
+        }
     }
 }
 

@@ -78,13 +78,15 @@ pub(super) fn decode(
         HASH_LISTPACK => listpack(cursor)?,
         _ => return Ok(None),
     };
+    if pack.as_ref().is_empty() {
+        return Err(RdbError::empty(position, "a hash"));
+    }
     let too_long = type_byte == HASH_ZIPMAP && {
         let mut elements = pack.as_ref().iter();
         elements.any(|element| element.len() > packing.limits.hash_value)
     };
-    let mut hash = Hash::from_listpack(pack, packing).ok_or_else(|| {
-        RdbError::malformed(position, "a hash that is empty, has half a pair or a field twice")
-    })?;
+    let mut hash = Hash::from_listpack(pack, packing)
+        .ok_or_else(|| RdbError::malformed(position, "a hash with half a pair or a field twice"))?;
     if too_long {
         hash.unpack(0, packing);
     }
@@ -95,7 +97,7 @@ fn decode_plain(cursor: &mut Cursor<'_>, packing: &Packing) -> Result<Hash, RdbE
     let position = cursor.position();
     let fields = cursor.length("a hash")?;
     if fields == 0 {
-        return Err(RdbError::malformed(position, "a hash without fields"));
+        return Err(RdbError::empty(position, "a hash"));
     }
     let likely = cursor.remaining().len() / FIELD_LEN_USUAL;
     let capacity = usize::try_from(fields).unwrap_or(usize::MAX).min(likely);

@@ -88,13 +88,16 @@ pub(super) fn decode(
     let position = cursor.position();
     let list = match type_byte {
         LIST => elements(cursor, packing)?,
-        LIST_ZIPLIST => List::of_pieces([unzipped(cursor)?], packing),
+        LIST_ZIPLIST => {
+            let pack = Some(unzipped(cursor)?).filter(|pack| !pack.as_ref().is_empty());
+            List::of_pieces(pack, packing)
+        }
         LIST_QUICKLIST => pieces(cursor, packing, unzipped)?,
         LIST_QUICKLIST_2 => pieces(cursor, packing, piece)?,
         _ => return Ok(None),
     };
     if list.as_ref().is_empty() {
-        return Err(RdbError::malformed(position, "a list without elements"));
+        return Err(RdbError::empty(position, WHAT));
     }
     Ok(Some(list))
 }
@@ -117,12 +120,11 @@ fn pieces(
 ) -> Result<List, RdbError> {
     let mut found = Vec::new();
     for _ in 0..cursor.length(WHAT)? {
-        let position = cursor.position();
         let pack = read(cursor)?;
-        if pack.as_ref().is_empty() {
-            return Err(RdbError::malformed(position, "a piece of a list without elements"));
+        // Redis may have written pieces without elements, and passes over them.
+        if !pack.as_ref().is_empty() {
+            found.push(pack);
         }
-        found.push(pack);
     }
     Ok(List::of_pieces(found, packing))
 }

@@ -66,23 +66,36 @@ pub(super) fn decode(
         SET => decode_plain(cursor, packing)?,
         SET_INTSET => {
             let bytes = cursor.string("a set of integers")?.into_bytes().into_owned();
+            if is_empty_intset(&bytes) {
+                return Err(RdbError::empty(position, "a set"));
+            }
             let integers = Intset::from_bytes(bytes)
                 .ok_or_else(|| RdbError::malformed(position, "a broken set of integers"))?;
             Set::from_integers(integers, packing)
         }
-        SET_LISTPACK => Set::from_listpack(listpack(cursor)?, packing).ok_or_else(|| {
-            RdbError::malformed(position, "a set that is empty or has a member twice")
-        })?,
+        SET_LISTPACK => {
+            let pack = listpack(cursor)?;
+            if pack.as_ref().is_empty() {
+                return Err(RdbError::empty(position, "a set"));
+            }
+            Set::from_listpack(pack, packing)
+                .ok_or_else(|| RdbError::malformed(position, "a set that has a member twice"))?
+        }
         _ => return Ok(None),
     };
     Ok(Some(set))
+}
+
+/// Whether this is a set of integers that says it has none: a width, and a number of 0.
+fn is_empty_intset(bytes: &[u8]) -> bool {
+    matches!(bytes, [2 | 4 | 8, 0, 0, 0, 0, 0, 0, 0])
 }
 
 fn decode_plain(cursor: &mut Cursor<'_>, packing: &Packing) -> Result<Set, RdbError> {
     let position = cursor.position();
     let members = cursor.length("a set")?;
     if members == 0 {
-        return Err(RdbError::malformed(position, "a set without members"));
+        return Err(RdbError::empty(position, "a set"));
     }
     let likely = cursor.remaining().len() / MEMBER_LEN_USUAL;
     let capacity = usize::try_from(members).unwrap_or(usize::MAX).min(likely);

@@ -81,8 +81,12 @@ pub(super) fn decode(
         ZSET_2 => return pairs(cursor, packing, binary_score).map(Some),
         _ => return Ok(None),
     };
+    if pack.as_ref().is_empty() {
+        return Err(RdbError::empty(position, WHAT));
+    }
     let zset = Zset::from_listpack(pack, packing);
-    let broken = || RdbError::malformed(position, "a sorted set without order, or with no pairs");
+    let broken =
+        || RdbError::malformed(position, "a sorted set without order, or with half a pair");
     zset.ok_or_else(broken).map(Some)
 }
 
@@ -107,7 +111,7 @@ fn pairs(
         zset.insert_new(&member, score, packing);
     }
     if count == 0 {
-        return Err(RdbError::malformed(start, "a sorted set without members"));
+        return Err(RdbError::empty(start, WHAT));
     }
     Ok(zset)
 }
