@@ -1,9 +1,16 @@
-//! `f64` as text, as C reads it (`strtod`) and writes it (`%.17g`).
+//! `f64` as text: as C reads it (`strtod`) and writes it (`%.17g`), and as short as can be, which is how
+//! Redis has written numbers in replies since 7.2.
 //!
 //! What is written is read back as the same number.
 
 /// Digits that `%.17g` writes at most.
 const DIGITS: i32 = 17;
+/// Zeros behind the digits of a whole number at most, where it is written short; one less beside a sign.
+const SHORT_ZEROS_MAX: i32 = 7;
+/// Digits behind the point at most, of a number written short that is not about 1 in size.
+const SHORT_PLACES_MAX: i32 = 6;
+/// Numbers have no more than so many digits before the point, or zeros behind it, to be about 1 in size.
+const SHORT_EXPONENT_MAX: i32 = 3;
 /// Integers below this are written without exponent and are exact.
 const PLAIN_INTEGER_MAX: f64 = 9_007_199_254_740_992.0;
 
@@ -118,9 +125,24 @@ pub struct Text {
 }
 
 impl Text {
+    const EMPTY: Self = Self { bytes: [0; 32], len: 0 };
+
+    /// The shortest text that is read back as `number`; whole numbers up to 2^62 in full.
+    pub fn shortest(number: f64) -> Self {
+        if number == 0.0 || !number.is_finite() {
+            return Self::of(number);
+        }
+        let mut text = Self::EMPTY;
+        match integer(number) {
+            Some(whole) => text.push(itoa::Buffer::new().format(whole).as_bytes()),
+            None => text.push_shortest(number),
+        }
+        text
+    }
+
     /// The text of `number`: up to 17 digits, `inf`, `-inf`, `-0`.
     pub fn of(number: f64) -> Self {
-        let mut text = Self { bytes: [0; 32], len: 0 };
+        let mut text = Self::EMPTY;
         if number.is_infinite() {
             text.push(if number > 0.0 { b"inf" } else { b"-inf" });
         } else if number == 0.0 {
@@ -151,37 +173,82 @@ impl Text {
     }
 
     fn push_fraction(&mut self, number: f64) {
-        let scientific = format!("{:.16e}", number.abs());
-        let Some((digits, exponent)) = scientific.split_once('e') else { return };
-        let exponent: i32 = exponent.parse().unwrap_or_default();
-        let digits: Vec<u8> = digits.bytes().filter(u8::is_ascii_digit).collect();
-        let kept = digits.iter().rposition(|&digit| digit != b'0').map_or(1, |last| last + 1);
-        let digits = &digits[..kept];
+        let (digits, exponent) = digits(number, Some(DIGITS as usize - 1));
         if number < 0.0 {
             self.push(b"-");
         }
-        if !(-4..DIGITS).contains(&exponent) {
-            self.push(&digits[..1]);
-            if kept > 1 {
-                self.push(b".");
-                self.push(&digits[1..]);
-            }
-            let sign = if exponent < 0 { '-' } else { '+' };
-            self.push(format!("e{sign}{:02}", exponent.abs()).as_bytes());
-        } else if exponent < 0 {
-            self.push(b"0.");
-            self.push(&b"000"[..exponent.unsigned_abs() as usize - 1]);
-            self.push(digits);
+        if (-4..DIGITS).contains(&exponent) {
+            self.push_plain(&digits, exponent);
         } else {
-            let whole = exponent as usize + 1;
-            self.push(&digits[..whole.min(kept)]);
-            self.push(&b"00000000000000000"[..whole.saturating_sub(kept)]);
-            if kept > whole {
-                self.push(b".");
-                self.push(&digits[whole..]);
-            }
+            self.push_scientific(&digits, exponent, 2);
         }
     }
+
+    fn push_shortest(&mut self, number: f64) {
+        let (digits, exponent) = digits(number, None);
+        // The number is its digits as a whole number, times ten to the power of this.
+        let power = exponent + 1 - digits.len() as i32;
+        let mut zeros_max = SHORT_ZEROS_MAX;
+        if number < 0.0 {
+            self.push(b"-");
+            zeros_max -= 1;
+        }
+        let is_plain = if power >= 0 {
+            power <= zeros_max
+        } else {
+            power >= -SHORT_PLACES_MAX || exponent.abs() <= SHORT_EXPONENT_MAX
+        };
+        if is_plain {
+            self.push_plain(&digits, exponent);
+        } else {
+            self.push_scientific(&digits, exponent, 1);
+        }
+    }
+
+    /// Writes without exponent; no more zeros stand before or behind the digits than there are digits at
+    /// most.
+    fn push_plain(&mut self, digits: &[u8], exponent: i32) {
+        const ZEROS: &[u8] = &[b'0'; DIGITS as usize];
+        if exponent < 0 {
+            self.push(b"0.");
+            self.push(&ZEROS[..exponent.unsigned_abs() as usize - 1]);
+            self.push(digits);
+            return;
+        }
+        let whole = exponent as usize + 1;
+        self.push(&digits[..whole.min(digits.len())]);
+        self.push(&ZEROS[..whole.saturating_sub(digits.len())]);
+        if digits.len() > whole {
+            self.push(b".");
+            self.push(&digits[whole..]);
+        }
+    }
+
+    /// Writes with an exponent of `width` digits at least.
+    fn push_scientific(&mut self, digits: &[u8], exponent: i32, width: usize) {
+        self.push(&digits[..1]);
+        if digits.len() > 1 {
+            self.push(b".");
+            self.push(&digits[1..]);
+        }
+        let sign = if exponent < 0 { '-' } else { '+' };
+        self.push(format!("e{sign}{:0width$}", exponent.abs()).as_bytes());
+    }
+}
+
+/// The digits of a number that is not 0, without zeros at the end, and the exponent of the first of them:
+/// rounded to `places` behind the first, or as few as tell it from all other numbers.
+fn digits(number: f64, places: Option<usize>) -> (Vec<u8>, i32) {
+    let size = number.abs();
+    let scientific = match places {
+        Some(places) => format!("{size:.places$e}"),
+        None => format!("{size:e}"),
+    };
+    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((scientific.as_str(), "0"));
+    let mut digits: Vec<u8> = mantissa.bytes().filter(u8::is_ascii_digit).collect();
+    let kept = digits.iter().rposition(|&digit| digit != b'0').map_or(1, |last| last + 1);
+    digits.truncate(kept);
+    (digits, exponent.parse().unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -213,6 +280,61 @@ mod tests {
         for (number, text) in cases {
             assert_eq!(Text::of(number).as_str(), text);
             assert_eq!(parse(text.as_bytes()).map(f64::to_bits), Some(number.to_bits()), "{text}");
+        }
+    }
+
+    // The expected texts are those that Redis 7.2 is known for.
+    #[test]
+    fn short_texts_are_those_of_redis_7_2() {
+        let cases = [
+            (0.1, "0.1"),
+            (3.15, "3.15"),
+            (-0.0, "-0"),
+            (1e17, "100000000000000000"),
+            (4e18, "4000000000000000000"),
+            (1e19, "1e+19"),
+            (-1e19, "-1e+19"),
+            (18_446_744_073_709_551_616.0, "18446744073709552000"),
+            (1.234_567_890_123_456e22, "12345678901234560000000"),
+            (-1.234_567_890_123_456e22, "-1.234567890123456e+22"),
+            (1.234_567_890_123_456e23, "1.234567890123456e+23"),
+            (1.5e300, "1.5e+300"),
+            (0.0001, "0.0001"),
+            (0.000_012, "0.000012"),
+            (0.000_001, "0.000001"),
+            (0.000_001_2, "1.2e-6"),
+            (0.000_000_1, "1e-7"),
+            (5e-324, "5e-324"),
+            (1234.567_890_123, "1234.567890123"),
+            (-12_345.678_901_234, "-1.2345678901234e+4"),
+            (12_345.678_901, "12345.678901"),
+            (0.001_234_567_890_123, "0.001234567890123"),
+            (0.000_123_456_789, "1.23456789e-4"),
+            (1_692_000_000.123_456, "1692000000.123456"),
+            (16_920.000_001_23, "1.692000000123e+4"),
+            (f64::INFINITY, "inf"),
+            (f64::NEG_INFINITY, "-inf"),
+            (f64::MAX, "1.7976931348623157e+308"),
+            (-f64::MAX, "-1.7976931348623157e+308"),
+        ];
+        for (number, text) in cases {
+            assert_eq!(Text::shortest(number).as_str(), text);
+            assert_eq!(parse(text.as_bytes()).map(f64::to_bits), Some(number.to_bits()), "{text}");
+        }
+    }
+
+    #[test]
+    fn every_text_is_read_back_as_its_number() {
+        let mut rng = fastrand::Rng::with_seed(3);
+        for _ in 0..200_000 {
+            let number = f64::from_bits(rng.u64(..));
+            if number.is_nan() {
+                continue;
+            }
+            for text in [Text::of(number), Text::shortest(number)] {
+                let read = parse(text.as_bytes()).map(f64::to_bits);
+                assert_eq!(read, Some(number.to_bits()), "{}", text.as_str());
+            }
         }
     }
 

@@ -18,7 +18,7 @@ const ONE_INCREMENT: &str = "ERR INCR option supports a single increment-element
 
 /// Writes a score.
 pub(super) fn reply_score(score: f64, reply: &mut Reply) {
-    reply.double_text(Text::of(score).as_str());
+    reply.double_text(Text::shortest(score).as_str());
 }
 
 /// Writes a member.
@@ -291,11 +291,9 @@ pub(crate) fn zscan(ctx: &mut Ctx<'_>, args: &Args<'_>) {
             zset.scan(cursor, count, &mut |member, score| {
                 if member.with_bytes(|member| step.wants(member)) {
                     step.tell(member);
-                    // What is packed is told as it stands there.
-                    match double::integer(score).filter(|_| is_packed) {
-                        Some(number) => step.tell(ValueRef::Int(number)),
-                        None => step.tell(ValueRef::Bytes(Text::of(score).as_bytes())),
-                    }
+                    // Redis 7.2 tells what is packed as it stands there, and what is not in long.
+                    let text = if is_packed { Text::shortest(score) } else { Text::of(score) };
+                    step.tell(ValueRef::Bytes(text.as_bytes()));
                 }
             })
         });
