@@ -22,6 +22,8 @@ pub const FRAME_PAYLOAD_LEN_TARGET: usize = 1024 * 1024;
 pub const RDB_STRING_LEN_MAX: u64 = 2 * 1024 * 1024 * 1024;
 /// Longest sparse HyperLogLog by default, in bytes (`hll-sparse-max-bytes`).
 pub const HLL_SPARSE_LEN_MAX_DEFAULT: usize = 3000;
+/// Keys remembered for client-side caching by default (`tracking-table-max-keys`).
+pub const TRACKED_KEYS_MAX_DEFAULT: u64 = 1_000_000;
 /// Largest number of databases.
 pub const DATABASES_MAX: usize = 65_536;
 /// Strings of so many bytes are shared by keyspace, requests and replies; shorter ones are copied.

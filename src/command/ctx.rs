@@ -9,7 +9,9 @@ use super::events::{Events, Notify, NotifyClasses};
 use super::table::Table;
 use super::touched::Touched;
 use super::waiting::Waiting;
-use crate::base::limits::{BULK_LEN_MAX_DEFAULT, HLL_SPARSE_LEN_MAX_DEFAULT};
+use crate::base::limits::{
+    BULK_LEN_MAX_DEFAULT, HLL_SPARSE_LEN_MAX_DEFAULT, TRACKED_KEYS_MAX_DEFAULT,
+};
 use crate::keyspace::types::PackedLimits;
 use crate::keyspace::{Db, Entry, EntryMut, Garbage, Keyspace, NewValue};
 use crate::resp::Reply;
@@ -46,6 +48,8 @@ pub struct Settings {
     pub packed: PackedLimits,
     /// Which keyspace notifications are published.
     pub notify: Notify,
+    /// Keys remembered at most for client-side caching; 0 for no limit.
+    pub tracked_keys_max: u64,
 }
 
 impl Default for Settings {
@@ -60,6 +64,7 @@ impl Default for Settings {
             aging: access::Aging::default(),
             packed: PackedLimits::default(),
             notify: Notify::default(),
+            tracked_keys_max: TRACKED_KEYS_MAX_DEFAULT,
         }
     }
 }
@@ -283,7 +288,7 @@ impl Ctx<'_> {
         let verb: &[u8] = if self.settings.lazyfree_lazy_expire { b"UNLINK" } else { b"DEL" };
         self.effects.push_uncounted(db, &[verb, key]);
         self.events.expired += 1;
-        self.events.modified(db, key);
+        self.events.ended(db, key);
         self.events.notify(NotifyClasses::EXPIRED, "expired", db, key);
         true
     }

@@ -81,14 +81,16 @@ pub struct Notify {
 /// One thing that happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event<'a> {
-    /// A key changed; for `WATCH`.
+    /// A key changed; for `WATCH` and client-side caching.
     Modified {
         /// Its database.
         db: usize,
         /// Its name.
         key: &'a [u8],
+        /// Its time had come: it is nobody's doing.
+        by_time: bool,
     },
-    /// All keys of a database are gone; for `WATCH`.
+    /// All keys of a database are gone; for `WATCH` and client-side caching.
     Flushed {
         /// The database.
         db: usize,
@@ -115,7 +117,7 @@ pub enum Event<'a> {
 
 #[derive(Clone, Copy, Debug)]
 enum Item {
-    Modified { db: usize, key_end: usize },
+    Modified { db: usize, key_end: usize, by_time: bool },
     Flushed { db: usize },
     Swapped { first: usize, second: usize },
     Notify { class: NotifyClasses, event: &'static str, db: usize, key_end: usize },
@@ -130,7 +132,7 @@ pub struct Events {
     pub misses: u64,
     /// Keys deleted because their time had come (`expired_keys`), since the start.
     pub expired: u64,
-    /// Whether any client watches any key.
+    /// Whether any client watches any key, or is told of changes to drop its copies.
     pub watched: bool,
     /// The classes of notifications that are switched on.
     pub notify_classes: NotifyClasses,
@@ -151,9 +153,20 @@ impl Events {
     /// A key changed.
     pub fn modified(&mut self, db: usize, key: &[u8]) {
         if self.watched {
-            self.keys.extend_from_slice(key);
-            self.items.push(Item::Modified { db, key_end: self.keys.len() });
+            self.push_modified(db, key, false);
         }
+    }
+
+    /// A key was deleted because its time had come.
+    pub fn ended(&mut self, db: usize, key: &[u8]) {
+        if self.watched {
+            self.push_modified(db, key, true);
+        }
+    }
+
+    fn push_modified(&mut self, db: usize, key: &[u8], by_time: bool) {
+        self.keys.extend_from_slice(key);
+        self.items.push(Item::Modified { db, key_end: self.keys.len(), by_time });
     }
 
     /// A key holds something that clients may wait for. Kept until [`take_ready`](Self::take_ready).
@@ -199,9 +212,9 @@ impl Events {
     pub fn iter(&self) -> impl Iterator<Item = Event<'_>> {
         let mut start = 0;
         self.items.iter().map(move |item| match *item {
-            Item::Modified { db, key_end } => {
+            Item::Modified { db, key_end, by_time } => {
                 let key = &self.keys[std::mem::replace(&mut start, key_end)..key_end];
-                Event::Modified { db, key }
+                Event::Modified { db, key, by_time }
             }
             Item::Flushed { db } => Event::Flushed { db },
             Item::Swapped { first, second } => Event::Swapped { first, second },

@@ -119,6 +119,7 @@ impl Engine {
         for db in 0..self.keyspace.databases() {
             self.watches.flushed(db);
         }
+        self.invalidate_everything();
     }
 }
 

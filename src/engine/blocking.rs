@@ -39,6 +39,8 @@ struct Waiter {
     keys: Vec<Vec<u8>>,
     kind: Kind,
     no_touch: bool,
+    /// Its keys are remembered, for client-side caching.
+    remembers: bool,
     /// Nobody is to be answered (`CLIENT REPLY`).
     is_silent: bool,
     answer: Rc<RefCell<Slot>>,
@@ -181,6 +183,7 @@ impl Engine {
             keys: wanted.keys,
             kind: wanted.kind,
             no_touch: session.card.no_touch.get(),
+            remembers: session.remembers(),
             is_silent,
             answer: Rc::clone(&slot),
         });
@@ -252,8 +255,13 @@ impl Engine {
         self.set_no_touch(waiter.no_touch);
         self.waiting.begin(true);
         let args = waiter.args.as_args();
+        self.tracking.running = waiter.client;
         let outcome =
             self.run_handler(waiter.handler, waiter.db, &args, &mut reply, Origin::Client);
+        self.tracking.running = 0;
+        if waiter.remembers {
+            self.remember_keys(waiter.client, waiter.spec, &args);
+        }
         if self.waiting.take().is_some() {
             return None;
         }

@@ -161,7 +161,7 @@ impl Engine {
         }
         for event in self.events_ref().iter() {
             match event {
-                Event::Modified { db, key } => self.watches.touch(db, key),
+                Event::Modified { db, key, .. } => self.watches.touch(db, key),
                 Event::Flushed { db } => self.watches.flushed(db),
                 Event::Swapped { first, second } => {
                     self.watches.swapped(first, second, |db, key| {

@@ -13,6 +13,7 @@ use super::service::{Flow, Pause};
 use super::session::{ReplyMode, Session};
 use super::snapshot::SnapshotTask;
 use super::subscriptions::Subscriptions;
+use super::tracking::Tracking;
 use super::transaction::{Queued, Watches};
 use crate::base::{Clock, Offset};
 use crate::command::effects::{Effect, canonical};
@@ -87,6 +88,8 @@ pub struct Engine {
     pub watches: Watches,
     /// What clients listen to.
     pub subscriptions: Subscriptions,
+    /// Keys that clients may hold copies of.
+    pub tracking: Tracking,
     /// What replies wait for.
     pub gate: Gate,
     /// Where time comes from.
@@ -184,6 +187,7 @@ impl Engine {
             settings,
             watches: Watches::default(),
             subscriptions: Subscriptions::default(),
+            tracking: Tracking::default(),
             gate: Gate::new(),
             clock,
             now_ms,
@@ -251,6 +255,17 @@ impl Engine {
         std::mem::take(&mut self.garbage)
     }
 
+    /// Whether messages wait to be handed out.
+    pub fn has_mail(&self) -> bool {
+        self.subscriptions.has_mail() || self.tracking.has_changed()
+    }
+
+    /// The mailboxes that the network layer is to look into, with all that this turn has to say.
+    pub fn take_mail(&mut self) -> impl Iterator<Item = u64> {
+        self.broadcast_changes();
+        self.subscriptions.take_mail()
+    }
+
     /// Whether a transaction is being run: nothing may block in it.
     pub fn is_in_transaction(&self) -> bool {
         self.gathered.is_some()
@@ -281,6 +296,9 @@ impl Engine {
         self.turn_us = self.clock.monotonic_us();
         self.now_ms = self.clock.unix_ms();
         self.age_new_entries();
+        if session.is_tracked {
+            self.broadcast_changes();
+        }
         // What was published before is told before the replies to come.
         let mut needs = session.mix_in_mail();
         let mut next = first;
@@ -395,6 +413,9 @@ impl Engine {
         if session.has_mail() {
             *needs = session.mix_in_mail().max(*needs);
         }
+        if session.is_tracked {
+            session.forget_caching(args);
+        }
         flow
     }
 
@@ -456,8 +477,18 @@ impl Engine {
                 }
                 self.no_touch = session.card.no_touch.get();
                 self.waiting.begin(self.gathered.is_none());
+                let is_on = self.tracking.is_on();
+                if is_on {
+                    self.tracking.running = session.id();
+                }
                 let reply = &mut session.out.reply;
                 let ticket = self.run_handler(handler, db, args, reply, Origin::Client);
+                if is_on {
+                    self.tracking.running = 0;
+                    if session.remembers() {
+                        self.remember_keys(session.id(), spec, args);
+                    }
+                }
                 if self.gathered.is_none() && ticket.wrote {
                     session.last_write = self.offset();
                 }
@@ -543,11 +574,11 @@ impl Engine {
         if origin != Origin::Client {
             // A replica's save points count what its master writes.
             self.dirty += if origin == Origin::Master { self.effects.len() as u64 } else { 0 };
-            self.tell_subscribers(origin);
+            self.tell_listeners(origin);
             return Outcome { wrote: false, needs: Ticket::NONE };
         }
         let outcome = self.conclude(args);
-        self.tell_subscribers(origin);
+        self.tell_listeners(origin);
         outcome
     }
 
@@ -622,7 +653,12 @@ impl Engine {
     }
 
     pub(super) fn watching_changed(&mut self) {
-        self.events.watched = !self.watches.is_empty();
+        self.events.watched = !self.watches.is_empty() || self.tracking.is_on();
+    }
+
+    /// A number below `bound`, by chance.
+    pub(super) fn random_below(&mut self, bound: usize) -> usize {
+        self.rng.usize(..bound)
     }
 
     pub(super) fn set_no_touch(&mut self, no_touch: bool) {

@@ -12,6 +12,7 @@ mod executor;
 pub mod gate;
 pub mod guards;
 mod incoming;
+mod invalidate;
 pub mod mailbox;
 pub mod outbound;
 mod own;
@@ -21,6 +22,7 @@ pub mod service;
 pub mod session;
 pub mod snapshot;
 pub mod subscriptions;
+pub mod tracking;
 pub mod transaction;
 
 pub use commit::{Committer, InlineSync, LogStatus, LogStopped};

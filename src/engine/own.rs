@@ -38,11 +38,12 @@ impl Engine {
     }
 
     /// Puts another data set in the place of the present one, which is freed on another thread. All
-    /// watched keys have changed.
+    /// watched keys have changed, and all copies of keys are old.
     pub fn replace_keyspace(&mut self, keyspace: Keyspace) {
         for db in 0..self.keyspace.databases() {
             self.watches.flushed(db);
         }
+        self.invalidate_everything();
         let mut old = std::mem::replace(&mut self.keyspace, keyspace);
         let garbage = [old.flush_all(), old.take_garbage()];
         self.add_garbage(garbage);

@@ -6,7 +6,6 @@
 use std::rc::Rc;
 
 use super::executor::Engine;
-use super::mailbox::Mailbox;
 use super::session::Session;
 use crate::command::{Event, NotifyClasses, Origin, Topic};
 
@@ -15,9 +14,7 @@ impl Engine {
     pub fn subscribe(&mut self, session: &mut Session, topic: Topic, name: &[u8]) {
         let name: Rc<[u8]> = name.into();
         if session.subscribed.add(topic, &name) {
-            let id = session.id();
-            let mailbox = session.mailbox.get_or_insert_with(|| Rc::new(Mailbox::new(id)));
-            self.subscriptions.add(topic, name, mailbox);
+            self.subscriptions.add(topic, name, session.card.mailbox());
             self.subscriptions_changed(session);
         }
     }
@@ -25,9 +22,7 @@ impl Engine {
     /// Has a client not listen to `name` any more.
     pub fn unsubscribe(&mut self, session: &mut Session, topic: Topic, name: &[u8]) {
         if session.subscribed.remove(topic, name) {
-            if let Some(mailbox) = &session.mailbox {
-                self.subscriptions.remove(topic, name, mailbox);
-            }
+            self.subscriptions.remove(topic, name, session.card.mailbox());
             self.subscriptions_changed(session);
         }
     }
@@ -62,13 +57,17 @@ impl Engine {
         self.events().notify_classes = if is_idle { NotifyClasses::NONE } else { notify.classes };
     }
 
-    /// Publishes the notifications of what has just run, and forgets what happened in it.
-    pub(super) fn tell_subscribers(&mut self, origin: Origin) {
+    /// Tells those who track of the changes that have just been made, publishes the notifications of them,
+    /// and forgets what happened.
+    pub(super) fn tell_listeners(&mut self, origin: Origin) {
         if self.events().is_empty() {
             return;
         }
         let mut events = std::mem::take(self.events());
         if origin != Origin::Replay {
+            if self.tracking.is_on() {
+                self.invalidate(events.iter());
+            }
             for event in events.iter() {
                 if let Event::Notify { event, db, key, .. } = event {
                     self.notify(event, db, key);

@@ -1,6 +1,6 @@
 //! One client as the engine sees it: its database, protocol, transaction and identity.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 
 use super::gate::Ticket;
@@ -8,11 +8,12 @@ use super::mailbox::{Mailbox, Message};
 use super::outbound::Outbound;
 use super::service::Peer;
 use super::subscriptions::Subscribed;
+use super::tracking::Tracked;
 use super::transaction::Transaction;
 use crate::base::Offset;
 use crate::command::Topic;
 use crate::command::waiting::Nothing;
-use crate::resp::Protocol;
+use crate::resp::{Args, Protocol};
 
 /// What a connection is, for limits and `CLIENT LIST`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -113,12 +114,23 @@ pub struct Card {
     pub no_evict: Cell<bool>,
     /// `CLIENT NO-TOUCH`.
     pub no_touch: Cell<bool>,
+    /// `CLIENT TRACKING`.
+    pub tracked: RefCell<Option<Tracked>>,
+    /// Somebody empties its mailbox: it is connected, and no replica.
+    pub takes_mail: Cell<bool>,
+    /// Messages for it; there once it has got any, or has listened to anything.
+    mailbox: OnceCell<Rc<Mailbox>>,
 }
 
 impl Card {
     /// Whether it listens to anything.
     pub fn is_subscribed(&self) -> bool {
         self.subscribed.iter().any(|count| count.get() > 0)
+    }
+
+    /// Where messages for it are put.
+    pub(super) fn mailbox(&self) -> &Rc<Mailbox> {
+        self.mailbox.get_or_init(|| Rc::new(Mailbox::new(self.id)))
     }
 
     /// How many names of a kind it listens to.
@@ -160,8 +172,8 @@ pub struct Session {
     pub transaction: Transaction,
     /// What it listens to.
     pub subscribed: Subscribed,
-    /// Messages for it; there once it has listened to anything.
-    pub(super) mailbox: Option<Rc<Mailbox>>,
+    /// Whether it tracks keys: its card says how.
+    pub(super) is_tracked: bool,
     /// What `REPLCONF` said.
     pub replica: ReplicaHandshake,
     /// The stream offset behind this client's last write, for `WAIT` and `WAITAOF`.
@@ -194,6 +206,9 @@ impl Session {
             library_version: RefCell::default(),
             no_evict: Cell::new(false),
             no_touch: Cell::new(false),
+            tracked: RefCell::default(),
+            takes_mail: Cell::new(true),
+            mailbox: OnceCell::new(),
         };
         Self {
             card: Rc::new(card),
@@ -203,7 +218,7 @@ impl Session {
             reply_mode: ReplyMode::On,
             transaction: Transaction::default(),
             subscribed: Subscribed::default(),
-            mailbox: None,
+            is_tracked: false,
             replica: ReplicaHandshake::default(),
             last_write: Offset::ZERO,
             closing: false,
@@ -215,22 +230,28 @@ impl Session {
         self.card.id
     }
 
+    /// Changes the protocol, from the next reply on.
+    pub fn speak(&mut self, protocol: Protocol) {
+        self.out.reply.protocol = protocol;
+        self.card.protocol.set(protocol);
+    }
+
     /// Whether it may only change what it listens to: messages come between replies, and RESP2 has no way
     /// to tell one from the other.
     pub fn may_only_listen(&self) -> bool {
-        self.mailbox.is_some()
+        self.card.mailbox.get().is_some()
             && self.out.reply.protocol == Protocol::Resp2
             && self.card.is_subscribed()
     }
 
     /// Whether messages wait.
     pub fn has_mail(&self) -> bool {
-        self.mailbox.as_ref().is_some_and(|mailbox| !mailbox.is_empty())
+        self.card.mailbox.get().is_some_and(|mailbox| !mailbox.is_empty())
     }
 
     /// Bytes of messages that wait and are going to be sent.
     pub fn mail_bytes(&self) -> usize {
-        let mailbox = self.mailbox.as_ref().filter(|_| !self.closing);
+        let mailbox = self.card.mailbox.get().filter(|_| !self.closing);
         mailbox.map_or(0, |mailbox| mailbox.len_bytes())
     }
 
@@ -238,7 +259,7 @@ impl Session {
     /// closed gets no more of them.
     pub fn take_in_mail(&mut self, released: Ticket) {
         if self.closing {
-            self.mailbox.iter().for_each(|mailbox| mailbox.clear());
+            self.card.mailbox.get().into_iter().for_each(|mailbox| mailbox.clear());
         } else if self.has_mail() {
             let needs = self.mix_in_mail();
             self.out.seal(needs, released);
@@ -249,7 +270,7 @@ impl Session {
     pub(super) fn mix_in_mail(&mut self) -> Ticket {
         let reply = &mut self.out.reply;
         let first_byte = if reply.protocol == Protocol::Resp3 { b'>' } else { b'*' };
-        let mailbox = self.mailbox.as_ref();
+        let mailbox = self.card.mailbox.get();
         mailbox.map_or(Ticket::NONE, |mailbox| mailbox.empty_into(&mut reply.buffer, first_byte))
     }
 
@@ -259,11 +280,23 @@ impl Session {
         if !matches!(self.reply_mode, ReplyMode::Off | ReplyMode::SkipThis) {
             return;
         }
-        let id = self.id();
-        let mailbox = self.mailbox.get_or_insert_with(|| Rc::new(Mailbox::new(id)));
         let push = self.out.reply.buffer.get(start + 1..).unwrap_or_default();
-        mailbox.put(&Message::from_encoded(push), Ticket::NONE);
+        self.card.mailbox().put(&Message::from_encoded(push), Ticket::NONE);
         self.out.cut_to(start);
+    }
+
+    /// Whether the keys of the command under way are remembered, for client-side caching.
+    pub(super) fn remembers(&self) -> bool {
+        self.is_tracked && self.card.tracked.borrow().as_ref().is_some_and(Tracked::remembers)
+    }
+
+    /// The word of `CLIENT CACHING` is for the next command, a transaction where one begins, and not used
+    /// up by CLIENT commands.
+    pub(super) fn forget_caching(&self, args: &Args<'_>) {
+        let is_client = args.get(0).is_some_and(|name| name.eq_ignore_ascii_case(b"client"));
+        if !is_client && !self.transaction.open {
+            self.card.tracked.borrow().iter().for_each(|tracked| tracked.caching.set(false));
+        }
     }
 
     /// Brings the card up to date after a batch of commands.

@@ -156,6 +156,14 @@ impl Subscriptions {
         receivers
     }
 
+    /// Puts a message into a mailbox that the network layer then looks into.
+    pub(super) fn post(&mut self, mailbox: &Rc<Mailbox>, message: &Message, needs: Ticket) {
+        mailbox.put(message, needs);
+        if !mailbox.set_announced(true) {
+            self.announced.push(Rc::clone(mailbox));
+        }
+    }
+
     /// Whether the network layer has mailboxes to look into.
     pub fn has_mail(&self) -> bool {
         !self.announced.is_empty()

@@ -338,7 +338,7 @@ impl Attempt<'_> {
 
 /// Has messages of the stream, and notifications of what it changed, sent.
 fn tell_listeners(engine: &crate::engine::Engine, site: &dyn super::site::Site) {
-    if engine.subscriptions.has_mail() {
+    if engine.has_mail() {
         site.commit_soon();
     }
 }

@@ -2,8 +2,8 @@
 //! the server watches of every command.
 
 use super::commands::{
-    Call, client, client_kill, client_list, client_pause, config, connection, debug, diagnostics,
-    info, memory, persistence, pubsub, replication, shutdown,
+    Call, client, client_kill, client_list, client_pause, client_tracking, config, connection,
+    debug, diagnostics, info, memory, persistence, pubsub, replication, shutdown,
 };
 use super::node::Node;
 use super::observers::latency_event;
@@ -37,9 +37,9 @@ impl Host for Node {
             HostCommand::PubSubChannels(topic) => pubsub::channels(call, topic),
             HostCommand::PubSubNumSub(topic) => pubsub::listener_counts(call, topic),
             HostCommand::PubSubNumPat => pubsub::pattern_count(call),
-            HostCommand::ClientCaching => client::caching(call),
+            HostCommand::ClientCaching => client_tracking::caching(call),
             HostCommand::ClientGetName => client::get_name(call),
-            HostCommand::ClientGetRedir => client::get_redir(call),
+            HostCommand::ClientGetRedir => client_tracking::get_redir(call),
             HostCommand::ClientId => client::id(call),
             HostCommand::ClientInfo => client_list::info(call),
             HostCommand::ClientKill => client_kill::kill(call),
@@ -50,8 +50,8 @@ impl Host for Node {
             HostCommand::ClientReply => client::reply_mode(call),
             HostCommand::ClientSetInfo => client::set_info(call),
             HostCommand::ClientSetName => client::set_name(call),
-            HostCommand::ClientTracking => client::tracking(call),
-            HostCommand::ClientTrackingInfo => client::tracking_info(call),
+            HostCommand::ClientTracking => client_tracking::tracking(call),
+            HostCommand::ClientTrackingInfo => client_tracking::tracking_info(call),
             HostCommand::ClientUnblock => client_kill::unblock(call),
             HostCommand::ClientUnpause => client_pause::unpause(call),
             HostCommand::ConfigGet => config::get(call),

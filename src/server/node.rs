@@ -287,6 +287,8 @@ impl Service for Node {
         let mut engine = self.engine.borrow_mut();
         engine.forget_transaction(session);
         engine.unsubscribe_all(session);
+        engine.untrack(session);
+        session.card.takes_mail.set(false);
         if session.card.kind.get() == ClientKind::Monitor {
             self.observers.monitors.remove(session.id());
         }
@@ -333,13 +335,17 @@ impl Service for Node {
     fn take_orders(&self) -> Vec<Order> {
         let mut orders = std::mem::take(&mut *self.orders.borrow_mut());
         self.observers.monitors.take_orders(&mut orders);
-        let subscriptions = &mut self.engine.borrow_mut().subscriptions;
-        orders.extend(subscriptions.take_mail().map(|client| Order::Mail { client }));
+        let mut engine = self.engine.borrow_mut();
+        orders.extend(engine.take_mail().map(|client| Order::Mail { client }));
         orders
     }
 
     fn take_over(&self, mut session: Session, socket: TakenSocket) {
-        self.engine.borrow_mut().unsubscribe_all(&mut session);
+        let mut engine = self.engine.borrow_mut();
+        engine.unsubscribe_all(&mut session);
+        engine.untrack(&mut session);
+        drop(engine);
+        session.card.takes_mail.set(false);
         self.replication.take_over(session, socket);
     }
 

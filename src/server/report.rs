@@ -23,7 +23,7 @@ pub fn figures(node: &Node, engine: &mut Engine, wanted: &[Section]) -> InfoFigu
     let wants = |section| wanted.contains(&section);
     InfoFigures {
         server: if wants(Section::Server) { server(node, engine) } else { Server::default() },
-        clients: clients(node),
+        clients: clients(node, engine),
         memory: if wants(Section::Memory) { memory(node, engine) } else { Memory::default() },
         persistence: persistence(node, engine),
         stats: stats(node, engine),
@@ -70,7 +70,7 @@ fn server(node: &Node, engine: &Engine) -> Server {
     }
 }
 
-fn clients(node: &Node) -> Clients {
+fn clients(node: &Node, engine: &Engine) -> Clients {
     let cards = node.cards.borrow();
     let of_kind = |kind| cards.values().filter(|card| card.kind.get() == kind).count() as u64;
     Clients {
@@ -79,6 +79,7 @@ fn clients(node: &Node) -> Clients {
         client_recent_max_input_buffer: node.rounds.query_bytes_max.get(),
         client_recent_max_output_buffer: node.rounds.output_bytes_max.get(),
         blocked_clients: cards.values().filter(|card| card.blocked.get().is_some()).count() as u64,
+        tracking_clients: engine.tracking.client_count() as u64,
         ..Clients::default()
     }
 }
@@ -195,6 +196,10 @@ fn stats(node: &Node, engine: &mut Engine) -> Stats {
     let count = |topic| engine.subscriptions.count(topic) as u64;
     let (pubsub_channels, pubsub_patterns) = (count(Topic::Channel), count(Topic::Pattern));
     let pubsubshard_channels = count(Topic::ShardChannel);
+    let tracking = &engine.tracking;
+    let tracked = [tracking.key_count(), tracking.item_count(), tracking.prefix_count()];
+    let [tracking_total_keys, tracking_total_items, tracking_total_prefixes] =
+        tracked.map(|count| count as u64);
     let events = engine.events();
     Stats {
         total_connections_received: figures.connections_received.get(),
@@ -218,6 +223,9 @@ fn stats(node: &Node, engine: &mut Engine) -> Stats {
         sync_full: node.replication.figures.full_syncs.get(),
         sync_partial_ok: node.replication.figures.partial_syncs.get(),
         sync_partial_err: node.replication.figures.partial_refusals.get(),
+        tracking_total_keys,
+        tracking_total_items,
+        tracking_total_prefixes,
         total_reads_processed: figures.reads.get(),
         total_writes_processed: figures.writes.get(),
         total_error_replies: node.observers.errors.borrow().total(),

@@ -72,6 +72,7 @@ pub fn command_settings(config: &Config) -> Settings {
         aging: aging(config),
         packed: packed_limits(config),
         notify: notify(config.notify_keyspace_events),
+        tracked_keys_max: config.tracking_table_max_keys,
         ..Settings::default()
     }
 }

@@ -511,8 +511,8 @@ fn watchers_and_subscribers_hear_of_changes() {
     assert_eq!(
         heard,
         [
-            Event::Modified { db: 0, key: b"b" },
-            Event::Modified { db: 0, key: b"a" },
+            Event::Modified { db: 0, key: b"a", by_time: false },
+            Event::Modified { db: 0, key: b"b", by_time: false },
             Event::Notify { class: generic, event: "rename_from", db: 0, key: b"a" },
             Event::Notify { class: generic, event: "rename_to", db: 0, key: b"b" },
         ]

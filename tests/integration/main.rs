@@ -61,6 +61,8 @@ mod interop_stream;
 #[cfg(feature = "interop")]
 mod interop_tools;
 #[cfg(feature = "interop")]
+mod interop_tracking;
+#[cfg(feature = "interop")]
 mod interop_wire;
 #[cfg(feature = "interop")]
 mod interop_zset;
@@ -90,6 +92,7 @@ mod stream_script;
 #[expect(dead_code, reason = "the benches name programs by their paths")]
 mod support;
 mod tidy;
+mod tracking;
 #[cfg(feature = "interop")]
 #[path = "../support/zset_script.rs"]
 mod zset_script;

@@ -88,8 +88,8 @@ fn rename_key(ctx: &mut Ctx<'_>, args: &Args<'_>, over: bool) -> Option<bool> {
         return Some(false);
     }
     let entry = ctx.database().take(from_hash, from)?;
-    put(ctx, ctx.db, to_hash, to, Content::moved_from(entry));
     ctx.events.modified(ctx.db, from);
+    put(ctx, ctx.db, to_hash, to, Content::moved_from(entry));
     ctx.log_verbatim();
     ctx.notify(NotifyClasses::GENERIC, "rename_from", from);
     ctx.notify(NotifyClasses::GENERIC, "rename_to", to);

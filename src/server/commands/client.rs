@@ -1,12 +1,9 @@
-//! CLIENT, what a client says of itself: ID, INFO, names, REPLY, NO-EVICT, NO-TOUCH, and tracking.
-//!
-//! There is no client-side caching: TRACKING can be switched off, which it always is, and not on.
+//! CLIENT, what a client says of itself: ID, names, REPLY, NO-EVICT, NO-TOUCH.
 
 use super::connection::{INVALID_NAME, is_valid_name};
 use super::{Call, SYNTAX, is_word, on_or_off};
 use crate::engine::Flow;
 use crate::engine::session::ReplyMode;
-use crate::resp::Reply;
 
 /// `CLIENT ID`
 pub fn id(mut call: Call<'_>) -> Flow {
@@ -95,44 +92,5 @@ pub fn no_touch(mut call: Call<'_>) -> Flow {
         call.session.card.no_touch.set(on);
         call.reply().ok();
     }
-    Flow::Continue
-}
-
-/// `CLIENT TRACKING ON|OFF ...`
-pub fn tracking(mut call: Call<'_>) -> Flow {
-    match on_or_off(&mut call, 2) {
-        Some(true) => call.reply().error("ERR client-side caching is not supported by this server"),
-        Some(false) => call.reply().ok(),
-        None => {}
-    }
-    Flow::Continue
-}
-
-/// `CLIENT TRACKINGINFO`
-pub fn tracking_info(mut call: Call<'_>) -> Flow {
-    let reply: &mut Reply = call.reply();
-    reply.map(3);
-    reply.bulk(b"flags");
-    reply.set(1);
-    reply.bulk(b"off");
-    reply.bulk(b"redirect");
-    reply.integer(-1);
-    reply.bulk(b"prefixes");
-    reply.array(0);
-    Flow::Continue
-}
-
-/// `CLIENT GETREDIR`
-pub fn get_redir(mut call: Call<'_>) -> Flow {
-    call.reply().integer(-1);
-    Flow::Continue
-}
-
-/// `CLIENT CACHING YES|NO`
-pub fn caching(mut call: Call<'_>) -> Flow {
-    call.reply().error(
-        "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or \
-         OPTOUT mode enabled",
-    );
     Flow::Continue
 }

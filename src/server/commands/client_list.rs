@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 
+use super::client_tracking::redirection;
 use super::{Call, SYNTAX};
 use crate::base::number::parse_i64;
 use crate::command::Topic;
@@ -145,7 +146,7 @@ fn push_line(out: &mut Vec<u8>, card: &Card, now_ms: u64) {
         out,
         " age={} idle={} flags={} db={} sub={} psub={} ssub={} multi={queued} qbuf={} qbuf-free=0 \
          argv-mem=0 multi-mem={} rbs=0 rbp=0 obl={output_bytes} oll=0 omem=0 tot-mem={} \
-         events={events} cmd={} user=default redir=-1 resp={resp} lib-name=",
+         events={events} cmd={} user=default redir={} resp={resp} lib-name=",
         seconds_since(card.connected_ms),
         seconds_since(card.active_ms.get()),
         flags(card),
@@ -157,6 +158,7 @@ fn push_line(out: &mut Vec<u8>, card: &Card, now_ms: u64) {
         card.queue_bytes.get(),
         memory_bytes(card),
         card.last_command.get(),
+        redirection(card.tracked.borrow().as_ref()),
     );
     out.extend_from_slice(&card.library_name.borrow());
     out.extend_from_slice(b" lib-ver=");
@@ -174,12 +176,17 @@ pub fn memory_bytes(card: &Card) -> usize {
 }
 
 fn flags(card: &Card) -> String {
+    let tracked = card.tracked.borrow();
+    let tracked = tracked.as_ref();
     let letters = [
         ('O', card.kind.get() == ClientKind::Monitor),
         ('S', card.kind.get() == ClientKind::Replica),
         ('P', card.is_subscribed()),
         ('x', card.queued.get().is_some()),
         ('b', card.blocked.get().is_some()),
+        ('t', tracked.is_some()),
+        ('R', tracked.is_some_and(|tracked| tracked.is_broken.get())),
+        ('B', tracked.is_some_and(|tracked| tracked.mode.broadcast)),
         ('U', matches!(card.peer, Peer::Unix(_))),
         ('e', card.no_evict.get()),
         ('T', card.no_touch.get()),

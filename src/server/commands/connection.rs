@@ -103,7 +103,7 @@ pub fn hello(mut call: Call<'_>) -> Flow {
         call.session.card.name.replace(name.to_vec());
     }
     if let Some(version) = version {
-        call.session.out.reply.protocol = version;
+        call.session.speak(version);
     }
     describe_server(&mut call);
     Flow::Continue
@@ -172,6 +172,7 @@ pub fn quit(mut call: Call<'_>) -> Flow {
 pub fn reset(mut call: Call<'_>) -> Flow {
     call.engine.forget_transaction(call.session);
     call.engine.unsubscribe_all(call.session);
+    call.engine.untrack(call.session);
     let session = &mut *call.session;
     session.db = 0;
     session.reply_mode = ReplyMode::On;
@@ -182,7 +183,7 @@ pub fn reset(mut call: Call<'_>) -> Flow {
     session.card.name.borrow_mut().clear();
     session.card.no_evict.set(false);
     session.card.no_touch.set(false);
-    session.out.reply.protocol = Protocol::Resp2;
+    session.speak(Protocol::Resp2);
     session.authenticated = call.node.config.borrow().requirepass.is_empty();
     call.reply().simple("RESET");
     Flow::Continue

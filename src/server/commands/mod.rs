@@ -7,6 +7,7 @@ pub mod client;
 pub mod client_kill;
 pub mod client_list;
 pub mod client_pause;
+pub mod client_tracking;
 pub mod config;
 pub mod connection;
 pub mod debug;

@@ -281,6 +281,8 @@ directives! {
         "Unread reply bytes at which a client is disconnected: at once over the hard limit, after some seconds over the soft one.";
     notify_keyspace_events: EventClasses = "notify-keyspace-events", [], Text, "\"\"", Runtime(ExecutorSettings),
         "Classes of keyspace events that are published, and K for a channel of each key, E for one of each event.";
+    tracking_table_max_keys: u64 = "tracking-table-max-keys", [], Int(0, LONG_MAX), "1000000", Runtime(ExecutorSettings),
+        "Keys remembered for client-side caching; beyond that some are forgotten, and told to be. 0 for no limit.";
     client_query_buffer_limit: u64 = "client-query-buffer-limit", [], Memory(1 << 20, i64::MAX as u64), "1gb", Runtime(OnNextUse),
         "Largest request a client may build up.";
     proto_max_bulk_len: u64 = "proto-max-bulk-len", [], Memory(1 << 20, i64::MAX as u64), "512mb", Runtime(ExecutorSettings),
@@ -384,8 +386,6 @@ directives! {
         "How much time evictions may take.";
     list_compress_depth: u32 = "list-compress-depth", [], Int(0, INT_MAX), "0", Inert,
         "Pieces at both ends of a list that are not compressed.";
-    tracking_table_max_keys: u64 = "tracking-table-max-keys", [], Int(0, LONG_MAX), "1000000", Inert,
-        "Keys remembered for client-side caching; there is none yet.";
     activerehashing: bool = "activerehashing", [], Bool, "yes", Inert,
         "Rehash in idle time; the table never rehashes as a whole.";
     activedefrag: bool = "activedefrag", [], Bool, "no", Inert,
