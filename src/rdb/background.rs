@@ -2,7 +2,7 @@
 //! thread compresses, checksums, writes, syncs and reads back.
 //!
 //! A large collection is not encoded on the executor: the thread gets a clone, which shares what it has in
-//! chunks and stays what it was.
+//! chunks and stays what it was, and encodes it in pieces.
 //!
 //! Memory is bounded: a few blocks are on their way to the thread at most. The one who steps the walk
 //! should do no step while [`SnapshotTask::is_behind`]; entries captured because they are about to
@@ -272,9 +272,8 @@ impl Worker {
                 Ok(Message::Large(large)) => {
                     self.shared.waiting.fetch_sub(1, Ordering::Relaxed);
                     let LargeEntry { db, key, value, expire_ms } = large;
-                    let mut block = BlockBuilder::new();
-                    block.push(db, &key, Content::Collection(value.as_ref()), expire_ms);
-                    writer.write_block(&mut block)?;
+                    let value = Content::Collection(value.as_ref());
+                    writer.write_large(db, &key, &value, expire_ms)?;
                     self.shared.written_len.store(writer.written_len(), Ordering::Relaxed);
                 }
                 Ok(Message::End) => return writer.finish(),

@@ -10,7 +10,7 @@
 //!        45  content               FE db, then entries; FE again where the database changes
 //! ```
 
-use super::codec::{EncodedEntry, push_entry_head, push_value, type_byte};
+use super::codec::{EncodedEntry, push_entry_head, push_in_pieces, push_value, type_byte};
 use super::cursor::Cursor;
 use super::error::RdbError;
 use super::header::{parse_crc32, push_aux};
@@ -113,16 +113,64 @@ impl BlockBuilder {
 
     /// Writes the header and lends the whole block.
     pub fn seal(&mut self) -> &[u8] {
-        let len = self.content().len();
-        assert!(len as u64 <= CONTENT_LEN_MAX, "a block of {len} bytes");
-        let mut header = Vec::with_capacity(BLOCK_HEADER_LEN);
-        let value = format!("{len:010} {:010} {:08x}", self.entries, 0);
-        push_aux(&mut header, FIELD, value.as_bytes());
+        let mut measured = Measured::default();
+        measured.add(self.content());
+        let header = measured.header(self.entries);
         self.buffer[..BLOCK_HEADER_LEN].copy_from_slice(&header);
-        let crc = format!("{:08x}", crc_of(&self.buffer));
-        self.buffer[CRC_OFFSET..BLOCK_HEADER_LEN].copy_from_slice(crc.as_bytes());
         &self.buffer
     }
+}
+
+/// What the header of a block says of its content.
+#[derive(Default)]
+struct Measured {
+    len: u64,
+    crc: crc32fast::Hasher,
+}
+
+impl Measured {
+    fn add(&mut self, bytes: &[u8]) {
+        self.len += bytes.len() as u64;
+        self.crc.update(bytes);
+    }
+
+    fn header(&self, entries: u64) -> Vec<u8> {
+        assert!(self.len <= CONTENT_LEN_MAX, "a block of {} bytes", self.len);
+        let mut header = Vec::with_capacity(BLOCK_HEADER_LEN);
+        let value = format!("{:010} {entries:010} {:08x}", self.len, 0);
+        push_aux(&mut header, FIELD, value.as_bytes());
+        let mut crc = crc32fast::Hasher::new();
+        crc.update(&header[..CRC_OFFSET]);
+        crc.combine(&self.crc);
+        let crc = format!("{:08x}", crc.finalize());
+        header[CRC_OFFSET..].copy_from_slice(crc.as_bytes());
+        header
+    }
+}
+
+/// Hands a block of one entry to `write`, in pieces of about a block's usual length. The entry is encoded
+/// twice, because its length and checksum come first, and never is as a whole.
+///
+/// # Errors
+/// The first of `write`'s.
+pub(super) fn write_in_pieces(
+    db: u32,
+    key: &[u8],
+    value: &Content<'_>,
+    expire_ms: Option<u64>,
+    write: &mut impl FnMut(&[u8]) -> Result<(), RdbError>,
+) -> Result<(), RdbError> {
+    let mut database = vec![OPCODE_DATABASE];
+    push_length(&mut database, db.into());
+    let mut measured = Measured::default();
+    measured.add(&database);
+    push_in_pieces(key, value, expire_ms, BLOCK_LEN_TARGET, &mut |piece: &[u8]| {
+        measured.add(piece);
+        Ok(())
+    })?;
+    write(&measured.header(1))?;
+    write(&database)?;
+    push_in_pieces(key, value, expire_ms, BLOCK_LEN_TARGET, write)
 }
 
 /// The checksum of a whole block, but for the checksum itself.
@@ -273,6 +321,7 @@ fn parse_decimal(digits: &[u8]) -> Option<u64> {
 mod tests {
     use super::*;
     use crate::keyspace::ValueRef;
+    use crate::keyspace::types::{Collection, End, Hash, List, Packing, Set, Zset};
 
     fn block() -> BlockBuilder {
         let mut block = BlockBuilder::new();
@@ -313,6 +362,47 @@ mod tests {
             b"\xfe\x09\xfc\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00",
         ];
         assert_eq!(block().seal(), golden.concat());
+    }
+
+    #[test]
+    fn a_block_in_pieces_is_the_block_as_a_whole() -> Result<(), RdbError> {
+        let packing = Packing::default();
+        let members = 0..120_000_u32;
+        let mut hash = Hash::new();
+        let mut set = Set::new();
+        let mut zset = Zset::new();
+        let mut list = List::new();
+        for n in members {
+            let (name, value) = (format!("member {n}"), n.to_string());
+            hash.set(name.as_bytes(), value.as_bytes(), &packing);
+            set.add(name.as_bytes(), &packing);
+            zset.insert_new(name.as_bytes(), f64::from(n) / 3.0, &packing);
+            list.push(End::Back, std::iter::once(name.as_bytes()), &packing);
+        }
+        let all = [
+            Collection::Hash(hash),
+            Collection::Set(set),
+            Collection::Zset(zset),
+            Collection::List(list),
+        ];
+        for collection in &all {
+            let value = Content::Collection(collection.as_ref());
+            let mut whole = BlockBuilder::new();
+            whole.push(70_000, b"key", value, Some(5));
+            let (mut pieces, mut len_max) = (Vec::new(), 0);
+            write_in_pieces(70_000, b"key", &value, Some(5), &mut |piece: &[u8]| {
+                pieces.extend_from_slice(piece);
+                len_max = len_max.max(piece.len());
+                Ok(())
+            })?;
+            assert!(whole.len() > BLOCK_LEN_TARGET, "{}", whole.len());
+            assert!(len_max <= BLOCK_LEN_TARGET + 10_000, "{len_max}");
+            assert!(whole.seal() == pieces, "other bytes");
+            let broken = &mut |_: &[u8]| Err(RdbError::Stopped);
+            let result = write_in_pieces(0, b"key", &value, None, broken);
+            assert!(matches!(result, Err(RdbError::Stopped)));
+        }
+        Ok(())
     }
 
     #[test]

@@ -151,8 +151,47 @@ pub fn type_byte(value: &Content<'_>) -> u8 {
 pub fn push_value(out: &mut Vec<u8>, value: &Content<'_>, compressor: Option<&mut Compressor>) {
     match value {
         Content::String(string) => push_element(out, *string, compressor),
-        Content::Collection(collection) => types::push(out, *collection, compressor),
+        Content::Collection(collection) => {
+            types::push(out, *collection, compressor, &mut |_: &mut Vec<u8>| {});
+        }
     }
+}
+
+/// Hands the encoding of an entry to `write`, uncompressed and in pieces that are hardly longer than
+/// `piece_len` bytes, unless an element is.
+///
+/// # Errors
+/// The first of `write`'s.
+pub(super) fn push_in_pieces(
+    key: &[u8],
+    value: &Content<'_>,
+    expire_ms: Option<u64>,
+    piece_len: usize,
+    write: &mut impl FnMut(&[u8]) -> Result<(), RdbError>,
+) -> Result<(), RdbError> {
+    let mut out = Vec::new();
+    let mut result = Ok(());
+    push_entry_head(&mut out, key, type_byte(value), expire_ms);
+    let mut spill = |out: &mut Vec<u8>| {
+        if out.len() >= piece_len {
+            if result.is_ok() {
+                result = write(out);
+            }
+            out.clear();
+        }
+    };
+    match value {
+        Content::String(string) => push_element(&mut out, *string, None),
+        Content::Collection(collection) => types::push(&mut out, *collection, None, &mut spill),
+    }
+    result?;
+    write(&out)
+}
+
+/// Whether the value is one string, which may be compressed after it was encoded.
+pub(super) fn is_one_string(value: &Content<'_>) -> bool {
+    let type_byte = type_byte(value);
+    type_byte == TYPE_STRING || types::is_one_string(type_byte)
 }
 
 /// Appends a string value, or an element of a collection.

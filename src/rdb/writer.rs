@@ -3,13 +3,14 @@
 
 use std::sync::Arc;
 
-use super::block::BlockBuilder;
-use super::codec::push_recompressed;
+use super::block::{BlockBuilder, write_in_pieces};
+use super::codec::{is_one_string, push_recompressed};
 use super::crc64::{Crc64, crc64};
 use super::error::RdbError;
 use super::header::Header;
 use super::lzf::Compressor;
 use super::reader::{OPCODE_END, Piece, Reader, push_magic};
+use crate::keyspace::Content;
 use crate::storage::File;
 
 /// Bytes written between two syncs, unless told otherwise: the last sync is to be a short one.
@@ -97,6 +98,24 @@ impl SnapshotWriter {
                 result
             }
         }
+    }
+
+    /// Writes a block of one entry, without holding more of its encoding than a piece of it.
+    pub fn write_large(
+        &mut self,
+        db: u32,
+        key: &[u8],
+        value: &Content<'_>,
+        expire_ms: Option<u64>,
+    ) -> Result<(), RdbError> {
+        if self.compression.is_some() && is_one_string(value) {
+            let mut block = BlockBuilder::new();
+            block.push(db, key, *value, expire_ms);
+            return self.write_block(&mut block);
+        }
+        self.written.blocks += 1;
+        self.written.entries += 1;
+        write_in_pieces(db, key, value, expire_ms, &mut |piece: &[u8]| self.write(piece))
     }
 
     /// Writes the end and makes the file durable. Its name is the caller's to make durable.

@@ -35,7 +35,12 @@ pub(super) fn type_byte(hash: HashRef<'_>) -> u8 {
     }
 }
 
-pub(super) fn push(out: &mut Vec<u8>, hash: HashRef<'_>, mut compressor: Option<&mut Compressor>) {
+pub(super) fn push(
+    out: &mut Vec<u8>,
+    hash: HashRef<'_>,
+    mut compressor: Option<&mut Compressor>,
+    spill: &mut impl FnMut(&mut Vec<u8>),
+) {
     match hash {
         HashRef::Packed(pack) => push_packed(out, pack.bytes(), compressor),
         HashRef::Large(table) => {
@@ -43,6 +48,7 @@ pub(super) fn push(out: &mut Vec<u8>, hash: HashRef<'_>, mut compressor: Option<
             for (name, value) in hash.pairs() {
                 push_element(out, name, compressor.as_deref_mut());
                 push_element(out, value, compressor.as_deref_mut());
+                spill(out);
             }
         }
     }

@@ -31,7 +31,12 @@ pub(super) fn type_byte(_list: ListRef<'_>) -> u8 {
     LIST_QUICKLIST_2
 }
 
-pub(super) fn push(out: &mut Vec<u8>, list: ListRef<'_>, mut compressor: Option<&mut Compressor>) {
+pub(super) fn push(
+    out: &mut Vec<u8>,
+    list: ListRef<'_>,
+    mut compressor: Option<&mut Compressor>,
+    spill: &mut impl FnMut(&mut Vec<u8>),
+) {
     match list {
         ListRef::Packed(pack) => {
             push_length(out, 1);
@@ -42,6 +47,7 @@ pub(super) fn push(out: &mut Vec<u8>, list: ListRef<'_>, mut compressor: Option<
             push_length(out, tree.leaf_count() as u64);
             for (piece, _) in tree.leaves_from(0) {
                 push_piece(out, piece, compressor.as_deref_mut());
+                spill(out);
             }
         }
     }

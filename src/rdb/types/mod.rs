@@ -28,14 +28,20 @@ pub fn type_byte(collection: CollectionRef<'_>) -> u8 {
     }
 }
 
-/// Appends `collection`, without its type byte.
-pub fn push(out: &mut Vec<u8>, collection: CollectionRef<'_>, compressor: Option<&mut Compressor>) {
+/// Appends `collection`, without its type byte. Between its parts `spill` is called, which may take away what
+/// is there so far.
+pub fn push(
+    out: &mut Vec<u8>,
+    collection: CollectionRef<'_>,
+    compressor: Option<&mut Compressor>,
+    spill: &mut impl FnMut(&mut Vec<u8>),
+) {
     match collection {
-        CollectionRef::List(list) => list::push(out, list, compressor),
-        CollectionRef::Set(set) => set::push(out, set, compressor),
-        CollectionRef::Hash(hash) => hash::push(out, hash, compressor),
-        CollectionRef::Zset(zset) => zset::push(out, zset, compressor),
-        CollectionRef::Stream(stream) => stream::push(out, stream, compressor),
+        CollectionRef::List(list) => list::push(out, list, compressor, spill),
+        CollectionRef::Set(set) => set::push(out, set, compressor, spill),
+        CollectionRef::Hash(hash) => hash::push(out, hash, compressor, spill),
+        CollectionRef::Zset(zset) => zset::push(out, zset, compressor, spill),
+        CollectionRef::Stream(stream) => stream::push(out, stream, compressor, spill),
     }
 }
 

@@ -33,13 +33,19 @@ pub(super) fn type_byte(set: SetRef<'_>) -> u8 {
     }
 }
 
-pub(super) fn push(out: &mut Vec<u8>, set: SetRef<'_>, mut compressor: Option<&mut Compressor>) {
+pub(super) fn push(
+    out: &mut Vec<u8>,
+    set: SetRef<'_>,
+    mut compressor: Option<&mut Compressor>,
+    spill: &mut impl FnMut(&mut Vec<u8>),
+) {
     if let SetRef::Integers(integers) = set {
         return push_packed(out, integers.bytes(), compressor);
     }
     push_length(out, set.len() as u64);
     for member in set.iter() {
         push_element(out, member, compressor.as_deref_mut());
+        spill(out);
     }
 }
 

@@ -27,11 +27,17 @@ const TYPE_7_2: u8 = 21;
 const UNKNOWN: u64 = u64::MAX;
 const WHAT: &str = "a stream";
 
-pub(super) fn push(out: &mut Vec<u8>, stream: &Stream, mut compressor: Option<&mut Compressor>) {
+pub(super) fn push(
+    out: &mut Vec<u8>,
+    stream: &Stream,
+    mut compressor: Option<&mut Compressor>,
+    spill: &mut impl FnMut(&mut Vec<u8>),
+) {
     push_length(out, stream.node_count() as u64);
     for node in stream.nodes() {
         push_raw_string(out, &node.id().to_bytes());
         push_packed(out, node.pack().bytes(), compressor.as_deref_mut());
+        spill(out);
     }
     push_length(out, stream.len() as u64);
     for id in [stream.last, stream.first_id(), stream.max_deleted] {
@@ -43,7 +49,7 @@ pub(super) fn push(out: &mut Vec<u8>, stream: &Stream, mut compressor: Option<&m
         push_string(out, name, None);
         push_id(out, group.last);
         push_length(out, group.entries_read.unwrap_or(UNKNOWN));
-        push_group(out, group);
+        push_group(out, group, spill);
     }
 }
 
@@ -52,12 +58,13 @@ fn push_id(out: &mut Vec<u8>, id: StreamId) {
     push_length(out, id.seq);
 }
 
-fn push_group(out: &mut Vec<u8>, group: &Group) {
+fn push_group(out: &mut Vec<u8>, group: &Group, spill: &mut impl FnMut(&mut Vec<u8>)) {
     push_length(out, group.pending().len() as u64);
     for pending in group.pending().iter() {
         out.extend_from_slice(&pending.id.to_bytes());
         out.extend_from_slice(&pending.delivered_ms.to_le_bytes());
         push_length(out, pending.deliveries);
+        spill(out);
     }
     push_length(out, group.consumers_len() as u64);
     for (_, consumer) in group.consumers() {
@@ -66,6 +73,7 @@ fn push_group(out: &mut Vec<u8>, group: &Group) {
         push_length(out, consumer.pending.len() as u64);
         for id in consumer.pending.iter() {
             out.extend_from_slice(&id.to_bytes());
+            spill(out);
         }
     }
 }

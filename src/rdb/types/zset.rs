@@ -40,7 +40,12 @@ pub(super) fn type_byte(zset: ZsetRef<'_>) -> u8 {
     }
 }
 
-pub(super) fn push(out: &mut Vec<u8>, zset: ZsetRef<'_>, mut compressor: Option<&mut Compressor>) {
+pub(super) fn push(
+    out: &mut Vec<u8>,
+    zset: ZsetRef<'_>,
+    mut compressor: Option<&mut Compressor>,
+    spill: &mut impl FnMut(&mut Vec<u8>),
+) {
     match zset {
         ZsetRef::Packed(pack) => push_packed(out, pack.bytes(), compressor),
         ZsetRef::Large(_) => {
@@ -48,6 +53,7 @@ pub(super) fn push(out: &mut Vec<u8>, zset: ZsetRef<'_>, mut compressor: Option<
             for (member, score) in zset.walk(0..zset.len(), true) {
                 push_element(out, member, compressor.as_deref_mut());
                 out.extend_from_slice(&score.to_le_bytes());
+                spill(out);
             }
         }
     }
