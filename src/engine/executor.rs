@@ -565,7 +565,7 @@ impl Engine {
             garbage: &mut self.garbage,
             rng: &mut self.rng,
             origin,
-            no_touch: self.no_touch,
+            no_touch: self.no_touch && origin == Origin::Client,
             settings: &self.settings,
             table: &self.table,
         };

@@ -1,7 +1,7 @@
 //! The server as its users run it: a process with a data directory, killed, stopped and started again.
 
 use crate::support::load::{Load, check_whole, newest};
-use crate::support::{Server, Value, wait_until};
+use crate::support::{Client, Server, Value, wait_until};
 
 fn dir() -> tempfile::TempDir {
     tempfile::tempdir().expect("a directory")
@@ -157,4 +157,29 @@ fn a_client_that_has_said_all_still_gets_its_replies() {
         let replies = client.read_to_end();
         assert_eq!(replies.escape_ascii().to_string(), r"+OK\r\n$1\r\n1\r\n".repeat(100));
     }
+}
+
+/// CLIENT NO-TOUCH: reads leave a key as often used as it is, and only TOUCH does what it says.
+#[test]
+fn a_client_that_touches_nothing_can_still_touch() {
+    let dir = dir();
+    let args = ["--maxmemory-policy", "allkeys-lfu", "--lfu-log-factor", "0"];
+    let server = Server::vellum(&dir.path().join("data"), &args);
+    let mut client = server.client();
+    let frequency = |client: &mut Client| client.command(&["OBJECT", "FREQ", "a"]).integer();
+    client.command(&["SET", "a", "1"]);
+    let before = frequency(&mut client);
+    client.command(&["GET", "a"]);
+    assert_eq!(frequency(&mut client), before + 1);
+    assert!(client.command(&["CLIENT", "NO-TOUCH", "ON"]).is_ok());
+    client.command(&["GET", "a"]);
+    client.command(&["APPEND", "a", "1"]);
+    assert_eq!(frequency(&mut client), before + 1);
+    assert_eq!(client.command(&["TOUCH", "a", "b"]).integer(), 1);
+    assert_eq!(frequency(&mut client), before + 2);
+    client.command(&["GET", "a"]);
+    assert_eq!(frequency(&mut client), before + 2);
+    assert!(client.command(&["CLIENT", "NO-TOUCH", "OFF"]).is_ok());
+    client.command(&["GET", "a"]);
+    assert_eq!(frequency(&mut client), before + 3);
 }

@@ -43,8 +43,9 @@ pub(crate) fn exists(ctx: &mut Ctx<'_>, args: &Args<'_>) {
     count_keys(ctx, args, Use::Unnoticed);
 }
 
-/// `TOUCH key [key ...]`
+/// `TOUCH key [key ...]`: it is what a client uses that otherwise leaves keys as old as they are.
 pub(crate) fn touch(ctx: &mut Ctx<'_>, args: &Args<'_>) {
+    ctx.no_touch = false;
     count_keys(ctx, args, Use::Counts);
 }
 
