@@ -37,11 +37,27 @@ DEFAULTS = {
 SAYS = [
     (r"is starting, .*pid=(\d+)", r"Running mode=standalone, PID: \1"),
     (r"cannot listen on \S*?:(\d+): ", r"Failed listening on port \1, aborting."),
+    # Shutdown.
+    (r"the server goes on reason=aborted", "Shutdown manually aborted."),
+    (r"the server goes on reason=(?!aborted)", "Error trying to save the DB, can't exit."),
+    (r"the server goes on", "Errors trying to shut down the server."),
+    # Replication.
     (r"the master's snapshot is here: checking it", "MASTER <-> REPLICA sync: Loading DB in memory"),
     (r"the master's data set is loaded", "MASTER <-> REPLICA sync: Finished with success"),
-    (r"a replica goes on from where it was", "Partial resynchronization request accepted."),
     (r"the master refused AUTH", "Unable to AUTH to MASTER"),
-    (r"checksum", "RDB CRC error"),
+    # Files.
+    (r"cannot load .*wrong checksum", "Wrong RDB checksum expected, RDB CRC error."),
+    (r"(\S+) is missing \(the manifest names it", r"The append log file \1: No such file or directory"),
+    (r"segments out of order", "Found a non-monotonic sequence number in the AOF manifest file"),
+    (r"expected `file|a word without its value|not a file name", "Invalid AOF manifest file format"),
+    (r"in line \d+: a second base", "Found duplicate base file information"),
+    (r"unknown type of file", "Unknown AOF file type"),
+    (r"it names no file", "Found an empty AOF manifest"),
+    (r"in line \d+: too long", "The AOF manifest file contains too long line"),
+    (r"the file ends inside a (command|transaction)",
+     "Unexpected end of file reading the append only file"),
+    (r"holds plain commands.*: (?!the file ends)", "Bad file format reading the append only file"),
+    (r"unknown command '(.*?)'", r"Unknown command '\1' reading the append only file"),
 ]
 PATTERNS = [(re.compile(pattern), says) for pattern, says in SAYS]
 
