@@ -49,6 +49,7 @@ SAYS = [
     (r"the master's snapshot is here: checking it", "MASTER <-> REPLICA sync: Loading DB in memory"),
     (r"the master's data set is loaded", "MASTER <-> REPLICA sync: Finished with success"),
     (r"the master refused AUTH", "Unable to AUTH to MASTER"),
+    (r"no link to the master .*the master is silent", "Timeout connecting to the MASTER..."),
     # Files.
     (r"cannot load .*wrong checksum", "Wrong RDB checksum expected, RDB CRC error."),
     (r"(\S+) is missing \(the manifest names it", r"The append log file \1: No such file or directory"),
