@@ -10,6 +10,7 @@ pub mod client_pause;
 pub mod config;
 pub mod connection;
 pub mod debug;
+mod debug_protocol;
 pub mod diagnostics;
 pub mod info;
 pub mod memory;
