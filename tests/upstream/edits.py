@@ -49,15 +49,20 @@ EDITS = [
     (CORRUPT, r'assert_equal \[count_log_message 0 "(?!crashed by signal)[^"]*"\] 1', ""),
     # The output goes to a file, and shall be there when the suite is ended.
     ("test_helper", r"^(package require Tcl 8.5)", r"\1\nfconfigure stdout -buffering line"),
+    # Once it has told such an error, start_server of the suite would go on and stop the server around it.
+    ("support/server", r"(                send_data_packet \$::test_server_fd err \[join \$details \"\\n\"\]\n)"
+     r"(            \} else \{\n                # Re-raise, let handler up the stack take care of this.\n"
+     r"                error \$error \$backtrace)",
+     r"\1                set ::tags [lrange $::tags 0 end-[llength $tags]]\n                return\n\2"),
     # With --durable a failure within a test is told and the next test goes on. The same for what stands
     # between tests: the block's other tests are lost, and the next block goes on.
     ("support/server", r"if \{!\$assertion && \$::durable\}",
-     'if {$::durable && (!$assertion || $::cur_test eq "")}'),
+     'if {$::durable && $::cur_test eq ""}'),
 ]
 PATTERNS = [(file, re.compile(pattern, re.M), text) for file, pattern, text in EDITS]
 
 # Put behind a file of the suite's.
-APPENDED = {"tests/support/aofmanifest.tcl": "aofmanifest.tcl"}
+APPENDED = {"support/aofmanifest": "aofmanifest.tcl", "support/util": "util.tcl"}
 
 
 def commands(script):
@@ -102,6 +107,6 @@ def apply(tree, blocks):
                 new = without_block(new, test)
         if new != old:
             path.write_bytes(new.encode("latin-1"))
-    for path, name in APPENDED.items():
-        with open(tree / path, "a", encoding="utf-8") as file:
+    for file, name in APPENDED.items():
+        with open(tree / "tests" / f"{file}.tcl", "a", encoding="utf-8") as file:
             file.write((Path(__file__).parent / name).read_text())
