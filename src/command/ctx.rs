@@ -36,6 +36,8 @@ pub struct Settings {
     pub expiry_paused: bool,
     /// Clients' writes are refused, because the log or a snapshot has failed.
     pub writes_refused: bool,
+    /// `RESTORE` takes a payload whose checksum is wrong: a test wants to know what becomes of it.
+    pub payload_checksums_skipped: bool,
     /// Expired keys are logged as `UNLINK` instead of `DEL` (`lazyfree-lazy-expire`).
     pub lazyfree_lazy_expire: bool,
     /// Longest string, in bytes (`proto-max-bulk-len`).
@@ -58,6 +60,7 @@ impl Default for Settings {
             is_replica: false,
             expiry_paused: false,
             writes_refused: false,
+            payload_checksums_skipped: false,
             lazyfree_lazy_expire: false,
             bulk_len_max: BULK_LEN_MAX_DEFAULT,
             hll_sparse_len_max: HLL_SPARSE_LEN_MAX_DEFAULT,

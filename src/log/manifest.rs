@@ -18,6 +18,8 @@ use crate::base::{Offset, ReplId};
 
 /// Longest manifest that is read, in bytes.
 pub(crate) const MANIFEST_LEN_MAX: u64 = 16 * 1024 * 1024;
+/// Longest line of it, in bytes, as in Redis.
+const LINE_LEN_MAX: usize = 1024;
 const BASE_LINE: &str = "#VELLUM base_replid=";
 const CRC_LINE: &str = "#VELLUM crc=";
 
@@ -112,6 +114,9 @@ impl Manifest {
     }
 
     fn parse_line(&mut self, line: &str) -> Result<(), &'static str> {
+        if line.len() > LINE_LEN_MAX {
+            return Err("too long a line");
+        }
         if let Some(rest) = line.strip_prefix(BASE_LINE) {
             let (replid, offset) = rest.split_once(" base_offset=").ok_or("unreadable comment")?;
             let replid = ReplId::parse(replid.as_bytes()).ok_or("not a replication ID")?;
@@ -256,12 +261,14 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_named_with_its_line() {
+        let long = format!("file y seq 1 type b\nfile x seq 1 type i{}\n", " a b".repeat(300));
         for (text, line) in [
             ("file x seq 1 type i\nfile y seq 1 type i\n", 2),
             ("file ../x seq 1 type i\n", 1),
             ("file x seq 1 type q\n", 1),
             ("file x seq 1\n", 1),
             ("file x seq 1 type i", 0),
+            (long.as_str(), 2),
             ("", 0),
         ] {
             assert_eq!(Manifest::parse(text.as_bytes()).unwrap_err().line, line, "{text}");

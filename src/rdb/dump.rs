@@ -63,6 +63,14 @@ pub fn read_payload<'a>(
     Ok(value.decode(packing)?)
 }
 
+/// The payload with the checksum that fits its bytes, whatever it has.
+pub fn resealed(payload: &[u8]) -> Vec<u8> {
+    let mut sealed = payload[..payload.len().saturating_sub(CRC64_LEN)].to_vec();
+    let crc = crc64(&sealed);
+    sealed.extend_from_slice(&crc.to_le_bytes());
+    sealed
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -90,6 +98,17 @@ mod tests {
         let long =
             b"\x00\xc3\x09@\xc8\x01aa\xe0\xbb\x00\x01aa\x0a\x00\x1f\x99\xf7.\x01\xb2\x0d\xe3";
         assert!(matches!(read(long), Ok(NewValue::Moved(bytes)) if bytes == [b'a'; 200]));
+    }
+
+    #[test]
+    fn a_payload_is_sealed_again() {
+        let good = payload(ValueRef::Bytes(b"hello"));
+        let mut bad = good.clone();
+        *bad.last_mut().unwrap() ^= 1;
+        assert_eq!(resealed(&bad), good);
+        for len in 0..CRC64_LEN + VERSION_LEN {
+            assert!(read(&resealed(&good[..len])).is_err(), "{len} bytes");
+        }
     }
 
     #[test]

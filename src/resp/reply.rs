@@ -159,6 +159,24 @@ impl Reply {
         }
     }
 
+    /// A whole number of any size, as decimal digits; a bulk string in RESP2.
+    pub fn big_number(&mut self, digits: &str) {
+        if self.is_resp3() {
+            self.buffer.push(b'(');
+            self.buffer.extend_from_slice(digits.as_bytes());
+            self.buffer.extend_from_slice(b"\r\n");
+        } else {
+            self.bulk(digits.as_bytes());
+        }
+    }
+
+    /// Attributes of the reply that comes behind them, `pairs` keys and values. RESP3 only: RESP2 has
+    /// no way to say them.
+    pub fn attribute(&mut self, pairs: usize) {
+        debug_assert!(self.is_resp3(), "RESP2 has no attributes");
+        self.header(b'|', pairs);
+    }
+
     /// Hands the buffer out to be written to elsewhere, until [`take_back`](Self::take_back).
     pub fn lend(&mut self) -> Self {
         std::mem::replace(self, Self::new(self.protocol))

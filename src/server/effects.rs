@@ -33,6 +33,12 @@ pub fn apply(
                 ));
             }
         }
+        Effect::OomScore => {
+            node.oom_score.adjust(after, engine.guards.is_replica).map_err(|error| {
+                tracing::warn!(%error, "cannot set the out-of-memory score");
+                "Failed to apply new oom_score_adj configuration, check server logs.".to_owned()
+            })?;
+        }
         Effect::AppendOnly => switch_log(node, engine, after)?,
         Effect::LogPolicy => tell_log(engine, after),
         Effect::ExecutorSettings => renew_settings(engine, after),
@@ -49,11 +55,13 @@ pub fn renew_settings(engine: &mut Engine, config: &Config) {
     let old = &engine.settings;
     let (is_replica, expiry_paused) = (old.is_replica, old.expiry_paused);
     let writes_refused = old.writes_refused;
+    let payload_checksums_skipped = old.payload_checksums_skipped;
     engine.settings = settings::command_settings(config);
     engine.settings.is_replica = is_replica;
     engine.settings.expiry_paused = expiry_paused;
     engine.keyspace.set_packed_limits(engine.settings.packed);
     engine.settings.writes_refused = writes_refused;
+    engine.settings.payload_checksums_skipped = payload_checksums_skipped;
     engine.guards.replica_read_only = config.replica_read_only;
     engine.renew_notify_classes();
 }

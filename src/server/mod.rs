@@ -17,6 +17,7 @@ mod memory;
 mod monitors;
 mod node;
 mod observers;
+mod oom;
 mod panics;
 mod pause;
 pub mod process;

@@ -13,6 +13,7 @@ use super::config::Config;
 use super::cron::Rounds;
 use super::logging::LogHandle;
 use super::observers::Observers;
+use super::oom::OomScore;
 use super::pause::Pauses;
 use super::snapshots::Snapshots;
 use super::supervise::Stop;
@@ -61,6 +62,8 @@ pub struct Node {
     pub pauses: Pauses,
     /// SHUTDOWN and signals.
     pub stop: Stop,
+    /// `oom-score-adj`.
+    pub oom_score: OomScore,
     /// What background rounds measure.
     pub rounds: Rounds,
     /// Bytes allocated once the server was ready to load.
@@ -142,6 +145,7 @@ impl Node {
             catalogue: RefCell::default(),
             pauses: Pauses::default(),
             stop: Stop::default(),
+            oom_score: OomScore::default(),
             rounds: Rounds::default(),
             startup_memory_bytes: Cell::new(alloc::used_bytes() as u64),
             started_ms,
@@ -205,6 +209,14 @@ impl Node {
     pub fn replicas_lag(&self) -> bool {
         let end = self.engine.borrow().offset();
         self.replication.replicas.all().iter().any(|r| r.is_online() && r.acked.get() < end)
+    }
+
+    /// Gives the process the out-of-memory score of its role. One that cannot be had is no reason not to
+    /// serve.
+    pub fn adjust_oom_score(&self, is_replica: bool) {
+        if let Err(error) = self.oom_score.adjust(&self.config.borrow(), is_replica) {
+            tracing::warn!(%error, "cannot set the out-of-memory score");
+        }
     }
 
     /// DEBUG CHANGE-REPL-ID: the stream goes on under another name.

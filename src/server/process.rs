@@ -111,6 +111,20 @@ pub fn make_room_for_clients(clients: u64) -> u64 {
     }
 }
 
+/// Where the kernel keeps the score that decides which process it ends when memory runs out.
+const OOM_SCORE_FILE: &str = "/proc/self/oom_score_adj";
+
+/// The score of this process, -1000 to 1000.
+pub fn oom_score() -> io::Result<i32> {
+    let text = std::fs::read_to_string(OOM_SCORE_FILE)?;
+    text.trim().parse().map_err(|_| io::Error::from(io::ErrorKind::InvalidData))
+}
+
+/// Sets it.
+pub fn set_oom_score(score: i32) -> io::Result<()> {
+    std::fs::write(OOM_SCORE_FILE, score.to_string())
+}
+
 /// Starts this program again, apart from the terminal, with the same arguments; `Ok(true)` tells the
 /// caller that the other process goes on and this one shall end. Call it before any thread is started.
 pub fn daemonize() -> io::Result<bool> {

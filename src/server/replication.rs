@@ -72,6 +72,7 @@ impl Site for Node {
 
     fn role_changed(&self, is_replica: bool) {
         self.log_handle.set_role(if is_replica { LogRole::Replica } else { LogRole::Master });
+        self.adjust_oom_score(is_replica);
     }
 }
 

@@ -66,6 +66,7 @@ fn server(node: &Node, engine: &Engine) -> Server {
         executable: path(std::env::current_exe().ok()),
         config_file: path(config_file),
         io_threads_active: node.config.borrow().io_threads > 1,
+        shutdown_in_milliseconds: node.stop.waits_ms(now_us / 1000),
         listener: Numbered(listeners.collect()),
     }
 }

@@ -83,6 +83,7 @@ async fn serve(loaded: Loaded, log: LogHandle) -> Result<ExitCode, StartError> {
 
     // What INFO says of the role is right from the beginning; the master is asked once there are data.
     node.log_handle.set_role(LogRole::Master);
+    node.adjust_oom_score(false);
     node.follow_configured_master();
     let data = tokio::select! {
         data = load::beside(&node) => data?,
@@ -173,7 +174,12 @@ fn rebind(network: &Rc<Network>, listeners: &Rc<RefCell<Listeners>>) -> Rebind {
             if let Err(error) = listen_tcp(&mut listeners, &network, before) {
                 tracing::error!("cannot listen on the old addresses again: {error}");
             }
-            "Failed to bind to specified addresses.".to_owned()
+            let reason = if before.bind == after.bind {
+                "Unable to listen on this port. Check server logs."
+            } else {
+                "Failed to bind to specified addresses."
+            };
+            reason.to_owned()
         })
     })
 }

@@ -33,6 +33,8 @@ pub struct Stop {
     in_progress: Cell<bool>,
     /// It waits for replicas, and can still be given up.
     waits: Cell<bool>,
+    /// Until when it waits for them at most, in ms since the Unix epoch; 0 when it does not.
+    waits_until_ms: Cell<u64>,
     aborted: Notify,
     /// For the thread that looks for a second signal.
     insistence: Arc<Insistence>,
@@ -98,6 +100,12 @@ impl Stop {
         waits
     }
 
+    /// How long a stop still waits for replicas at most, where it does: below 0 when it should be over.
+    pub fn waits_ms(&self, now_ms: u64) -> Option<i64> {
+        let until_ms = self.waits_until_ms.get();
+        (until_ms > 0).then(|| until_ms as i64 - now_ms as i64)
+    }
+
     /// Whether the server is about to stop.
     pub fn in_progress(&self) -> bool {
         self.in_progress.get()
@@ -105,6 +113,7 @@ impl Stop {
 
     fn given_up(&self) {
         self.insistence.end();
+        self.waits_until_ms.set(0);
         self.in_progress.set(false);
         for waiting in self.waiting.take() {
             // A client that has left meanwhile need not be told.
@@ -234,6 +243,7 @@ async fn finish(node: &Rc<Node>, options: ShutdownOptions) -> Result<ExitCode, S
         }
         node.stop.waits.set(false);
     }
+    report_replicas(node);
     let supervisor = Supervisor::find(node.config.borrow().supervised);
     // An init system that cannot be told must not keep the server from stopping.
     let _ = supervisor.tell_stopping();
@@ -285,6 +295,24 @@ fn settle(node: &Node, options: ShutdownOptions) -> Result<(), String> {
     }
 }
 
+/// Says which replicas have everything, and how far the others are behind.
+fn report_replicas(node: &Node) {
+    let end = node.engine.borrow().offset();
+    let replicas = node.replication.replicas.all();
+    let lagging = replicas.iter().filter(|replica| replica.acked.get() != end);
+    for replica in lagging.clone() {
+        tracing::warn!(
+            ip = %replica.ip, port = replica.port, acknowledged = %replica.acked.get(), offset = %end,
+            state = replica.state.get().as_str(), lag_s = replica.lag().as_secs(),
+            "Lagging replica"
+        );
+    }
+    if !replicas.is_empty() {
+        let in_sync = replicas.len() - lagging.count();
+        tracing::info!("{in_sync} of {} replicas are in sync when shutting down.", replicas.len());
+    }
+}
+
 /// Holds writes back until all replicas have everything, for `shutdown-timeout` seconds at most.
 async fn wait_for_replicas(node: &Rc<Node>) {
     let timeout = Duration::from_secs(node.config.borrow().shutdown_timeout);
@@ -294,6 +322,7 @@ async fn wait_for_replicas(node: &Rc<Node>) {
     let now_ms = node.engine.borrow().clock.unix_ms();
     let until_ms = now_ms.saturating_add(timeout.as_millis() as u64);
     node.pauses.begin(PauseMode::Writes, until_ms, now_ms);
+    node.stop.waits_until_ms.set(until_ms);
     let caught_up = async {
         while node.replicas_lag() {
             tokio::time::sleep(REPLICA_STEP).await;

@@ -234,6 +234,12 @@ fn shutdown_waits_for_replicas_and_can_be_given_up() {
     first.send(&["SHUTDOWN"]).unwrap();
     second.send(&["SHUTDOWN", "NOSAVE"]).unwrap();
     wait_until("both to wait", || client.info("blocked_clients") == "2");
+    let is_told = |client: &mut Client| {
+        client.command(&["INFO", "server"]).text().contains("shutdown_in_milliseconds")
+    };
+    wait_until("the stop to wait for its replica", || is_told(&mut client));
+    let left_ms: i64 = client.info("shutdown_in_milliseconds").parse().unwrap();
+    assert!((1..=1_000_000).contains(&left_ms), "{left_ms}");
     writer.send(&["SET", "a", "2"]).unwrap();
     assert_eq!(client.command(&["GET", "a"]).text(), "1", "reads go on, writes wait");
     assert!(client.command(&["SHUTDOWN", "ABORT"]).is_ok());
@@ -243,6 +249,7 @@ fn shutdown_waits_for_replicas_and_can_be_given_up() {
     }
     assert_eq!(client.command(&["SHUTDOWN", "ABORT"]).text(), "ERR No shutdown in progress.");
     assert!(client.command(&["SET", "a", "3"]).is_ok(), "nothing is left of the stop");
+    assert!(!is_told(&mut client));
 
     // A signal waits just so, and SHUTDOWN NOW does not.
     assert!(server.signal("TERM"));
@@ -259,7 +266,14 @@ fn shutdown_waits_for_replicas_and_can_be_given_up() {
     let _replica = silent_replica(&server);
     server.client().command(&["SET", "a", "5"]);
     assert!(server.stop().success());
-    assert!(server.log().contains("not caught up within shutdown-timeout"), "{}", server.log());
+    let log = server.log();
+    for part in [
+        "not caught up within shutdown-timeout",
+        "Lagging replica ip=127.0.0.1",
+        "0 of 1 replicas are in sync when shutting down.",
+    ] {
+        assert!(log.contains(part), "no '{part}' in: {log}");
+    }
 }
 
 #[test]
@@ -434,7 +448,7 @@ fn what_is_wrong_is_said_before_anything_is_touched() {
     refused(
         &["--maxmemory", "lots"],
         "",
-        &["command line: --maxmemory lots", "expected: maxmemory bytes"],
+        &["command line: 'maxmemory \"lots\"'", "expected: maxmemory bytes"],
     );
     refused(&["-"], "port 0\nsave 1\n", &["standard input, line 2: save 1", "expected: save"]);
     refused(&[&path("none.conf")], "", &["cannot read the configuration file", "none.conf"]);
@@ -474,4 +488,33 @@ fn a_configuration_from_standard_input_serves() {
     assert!(client.command(&["CONFIG", "REWRITE"]).text().contains("without a config file"));
     client.send(&["SHUTDOWN"]).unwrap();
     assert!(child.wait().unwrap().success());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_kernel_is_told_how_ready_to_be_to_end_the_process() {
+    let temp = tempfile::tempdir().unwrap();
+    let mut server = Server::vellum(&temp.path().join("data"), &[]);
+    let score = |server: &Server| -> i32 {
+        let path = format!("/proc/{}/oom_score_adj", server.pid());
+        fs::read_to_string(path).unwrap().trim().parse().unwrap()
+    };
+    let before = score(&server);
+    let mut client = server.client();
+    let values = ["CONFIG", "SET", "oom-score-adj-values", "10 20 30"];
+    assert!(client.command(&values).is_ok());
+    assert_eq!(score(&server), before, "nothing was asked for");
+    assert!(client.command(&["CONFIG", "SET", "oom-score-adj", "yes"]).is_ok());
+    assert_eq!(score(&server), before + 10);
+    assert!(client.command(&["SLAVEOF", "127.0.0.1", "1"]).is_ok());
+    assert_eq!(score(&server), before + 20);
+    assert!(client.command(&["SLAVEOF", "NO", "ONE"]).is_ok());
+    assert_eq!(score(&server), before + 10);
+    assert!(client.command(&["CONFIG", "SET", "oom-score-adj", "absolute"]).is_ok());
+    assert_eq!(score(&server), 10);
+    assert!(client.command(&["CONFIG", "SET", "oom-score-adj", "no"]).is_ok());
+    assert_eq!(score(&server), before);
+    server.set_args(&["--oom-score-adj", "absolute", "--oom-score-adj-values", "40", "50", "60"]);
+    server.restart();
+    assert_eq!(score(&server), 40);
 }

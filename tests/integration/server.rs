@@ -183,3 +183,68 @@ fn a_client_that_touches_nothing_can_still_touch() {
     client.command(&["GET", "a"]);
     assert_eq!(frequency(&mut client), before + 3);
 }
+
+#[test]
+fn a_port_that_is_taken_is_refused_and_the_old_one_kept() {
+    let dir = dir();
+    let server = Server::vellum(&dir.path().join("data"), &[]);
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = taken.local_addr().expect("an address").port().to_string();
+    let refused = server.client().command(&["CONFIG", "SET", "port", &port]);
+    let reason = "ERR CONFIG SET failed (possibly related to argument 'port') - Unable to listen on \
+                  this port. Check server logs.";
+    assert_eq!(refused, Value::Error(reason.to_owned()));
+    let refused = server.client().command(&["CONFIG", "SET", "bind", "192.0.2.1"]);
+    let reason = "ERR CONFIG SET failed (possibly related to argument 'bind') - Failed to bind to \
+                  specified addresses.";
+    assert_eq!(refused, Value::Error(reason.to_owned()));
+    let now = server.client().command(&["CONFIG", "GET", "port"]);
+    assert_eq!(now.items()[1].text(), server.port.to_string());
+}
+
+#[test]
+fn every_kind_of_reply_can_be_asked_for() {
+    let dir = dir();
+    let server = Server::vellum(&dir.path().join("data"), &[]);
+    let mut client = server.client();
+    let refused = client.command(&["DEBUG", "PROTOCOL", "push"]);
+    assert_eq!(refused, Value::Error("ERR RESP2 is not supported by this command".to_owned()));
+    client.command(&["HELLO", "3"]);
+    client.send(&["DEBUG", "PROTOCOL", "push"]).expect("sent");
+    let mut next = || client.read_raw().expect("a reply").escape_ascii().to_string();
+    assert_eq!(next(), r">2\r\n$16\r\nserver-cpu-usage\r\n:42\r\n");
+    assert_eq!(next(), r"$40\r\nSome real reply following the push reply\r\n");
+    client.send(&["DEBUG", "PROTOCOL", "attrib"]).expect("sent");
+    let attribute = client.read_raw().expect("a reply").escape_ascii().to_string();
+    let expected = r"|1\r\n$14\r\nkey-popularity\r\n*2\r\n$7\r\nkey:123\r\n:90\r\n$39\r\nSome real reply following the attribute\r\n";
+    assert_eq!(attribute, expected);
+}
+
+#[test]
+fn a_payload_with_a_wrong_checksum_can_be_tried_out() {
+    let dir = dir();
+    let mut server = Server::vellum(&dir.path().join("data"), &[]);
+    let mut client = server.client();
+    let payload = |value: &[u8]| [value, b"\x0a\x00", b"no check"].concat();
+    let (hello, one, torn) =
+        (payload(b"\x00\x05hello"), payload(b"\x00\x01b"), payload(b"\x00\x05hell"));
+    let restore = [b"RESTORE".as_slice(), b"a", b"0", hello.as_slice(), b"REPLACE"];
+    let refused = "ERR DUMP payload version or checksum are wrong";
+    assert_eq!(client.command_bytes(&restore), Value::Error(refused.to_owned()));
+    assert!(client.command(&["DEBUG", "SET-SKIP-CHECKSUM-VALIDATION", "1"]).is_ok());
+    // Another setting changes, and this one stays.
+    assert!(client.command(&["CONFIG", "SET", "proto-max-bulk-len", "100mb"]).is_ok());
+    assert!(client.command_bytes(&restore).is_ok());
+    let timed = [b"RESTORE".as_slice(), b"b", b"100000", one.as_slice()];
+    assert!(client.command_bytes(&timed).is_ok());
+    let torn = [b"RESTORE".as_slice(), b"c", b"0", torn.as_slice()];
+    assert_eq!(client.command_bytes(&torn), Value::Error("ERR Bad data format".to_owned()));
+    assert!(client.command(&["DEBUG", "SET-SKIP-CHECKSUM-VALIDATION", "0"]).is_ok());
+    assert_eq!(client.command_bytes(&restore), Value::Error(refused.to_owned()));
+    // What was logged can be replayed by a server that looks at checksums.
+    server.restart();
+    let mut client = server.client();
+    assert_eq!(client.command(&["GET", "a"]).text(), "hello");
+    assert_eq!(client.command(&["GET", "b"]).text(), "b");
+    assert!((1..=100_000).contains(&client.command(&["PTTL", "b"]).integer()));
+}

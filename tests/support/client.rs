@@ -192,6 +192,8 @@ impl Client {
                 }
                 b'*' | b'~' | b'>' => missing += count,
                 b'%' => missing += 2 * count,
+                // Attributes stand before the reply they belong to.
+                b'|' => missing += 2 * count + 1,
                 _ => {}
             }
         }

@@ -4,7 +4,7 @@ use super::{SYNTAX, integer, is_word};
 use crate::command::access::Aging;
 use crate::command::ctx::{Ctx, Origin, Use};
 use crate::command::events::NotifyClasses;
-use crate::rdb::dump::{PayloadError, push_payload, read_payload};
+use crate::rdb::dump::{PayloadError, push_payload, read_payload, resealed};
 use crate::rdb::lzf::Compressor;
 use crate::resp::Args;
 
@@ -81,7 +81,10 @@ pub(crate) fn restore(ctx: &mut Ctx<'_>, args: &Args<'_>) {
     let Ok(ttl_ms) = u64::try_from(ttl) else {
         return ctx.reply.error("ERR Invalid TTL value, must be >= 0");
     };
-    let value = match read_payload(&args[3], ctx.keyspace.packing()) {
+    // What is logged has a checksum that fits: whoever replays it looks.
+    let resealed = ctx.settings.payload_checksums_skipped.then(|| resealed(&args[3]));
+    let payload = resealed.as_deref().unwrap_or(&args[3]);
+    let value = match read_payload(payload, ctx.keyspace.packing()) {
         Ok(value) => value,
         Err(PayloadError::VersionOrChecksum) => {
             return ctx.reply.error("ERR DUMP payload version or checksum are wrong");
@@ -105,19 +108,23 @@ pub(crate) fn restore(ctx: &mut Ctx<'_>, args: &Args<'_>) {
     }
     set_age(ctx, hash, key, options);
     match expire_ms {
-        Some(expire_ms) if !options.absolute => log_absolute(ctx, args, expire_ms),
+        Some(expire_ms) if !options.absolute => log_changed(ctx, args, payload, Some(expire_ms)),
+        _ if resealed.is_some() => log_changed(ctx, args, payload, None),
         _ => ctx.log_verbatim(),
     }
     ctx.notify(NotifyClasses::GENERIC, "restore", key);
     ctx.reply.ok();
 }
 
-/// Logs the request with the time it has come to mean.
-fn log_absolute(ctx: &mut Ctx<'_>, args: &Args<'_>, expire_ms: u64) {
+/// Logs the request with this payload, and with the time it has come to mean.
+fn log_changed(ctx: &mut Ctx<'_>, args: &Args<'_>, payload: &[u8], expire_ms: Option<u64>) {
     let mut digits = itoa::Buffer::new();
     let mut words: Vec<&[u8]> = args.iter().collect();
-    words[2] = digits.format(expire_ms).as_bytes();
-    words.push(b"ABSTTL");
+    words[3] = payload;
+    if let Some(expire_ms) = expire_ms {
+        words[2] = digits.format(expire_ms).as_bytes();
+        words.push(b"ABSTTL");
+    }
     ctx.log(&words);
 }
 

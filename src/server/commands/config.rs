@@ -2,7 +2,7 @@
 
 use super::Call;
 use crate::engine::{Flow, Peer};
-use crate::server::config::rewrite::rewrite;
+use crate::server::config::rewrite::{rewrite, rewrite_all};
 use crate::server::effects;
 
 /// `CONFIG GET pattern ...`
@@ -63,6 +63,18 @@ pub fn rewrite_file(mut call: Call<'_>) -> Flow {
         }
     }
     Flow::Continue
+}
+
+/// `DEBUG CONFIG-REWRITE-FORCE-ALL`
+pub fn write_all_out(call: &mut Call<'_>) {
+    let Some(path) = &call.node.config_file else {
+        call.reply().error("ERR The server is running without a config file");
+        return;
+    };
+    match rewrite_all(&*call.node.storage, path, &call.node.config.borrow()) {
+        Ok(_) => call.reply().ok(),
+        Err(error) => call.reply().error(format!("ERR CONFIG-REWRITE-FORCE-ALL failed: {error}")),
+    }
 }
 
 /// `CONFIG RESETSTAT`

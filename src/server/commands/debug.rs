@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::config::is_local;
-use super::{Call, is_word, wrong_subcommand};
+use super::config::{is_local, write_all_out};
+use super::{Call, debug_protocol, is_word, wrong_subcommand};
 use crate::base::number::parse_i64;
 use crate::engine::Flow;
 use crate::rdb::digest::Digest;
@@ -25,6 +25,8 @@ const HELP: &[&str] = &[
     "DEBUG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
     "CHANGE-REPL-ID",
     "    Begin another replication history: replicas need a full sync.",
+    "CONFIG-REWRITE-FORCE-ALL",
+    "    Write every directive to the configuration file, those with their defaults too.",
     "DIGEST",
     "    Tell a fingerprint of all data, the same as that of Redis.",
     "DIGEST-VALUE <key> [<key> ...]",
@@ -39,10 +41,15 @@ const HELP: &[&str] = &[
     "    Tell about a value and how it is held.",
     "POPULATE <count> [<prefix>] [<size>]",
     "    Add <count> strings named <prefix>:<n>, or key:<n>, of <size> bytes.",
+    "PROTOCOL <type>",
+    "    Answer as a test: string, integer, double, bignum, null, array, set, map,",
+    "    attrib, push, verbatim, true or false.",
     "RELOAD [NOFLUSH] [MERGE]",
     "    Take a snapshot and load it again.",
     "SET-ACTIVE-EXPIRE <0|1>",
     "    Delete expired keys in the background or not.",
+    "SET-SKIP-CHECKSUM-VALIDATION <0|1>",
+    "    Let RESTORE take payloads whose checksum is wrong, to test what else is looked at.",
     "SLEEP <seconds>",
     "    Stop everything for a while; fractions are allowed.",
     "HELP",
@@ -80,13 +87,20 @@ pub fn debug(mut call: Call<'_>) -> Flow {
             call.node.rounds.active_expire.set(on);
             call.reply().ok();
         }
+        () if is("set-skip-checksum-validation") && count == 3 => {
+            let on = parse_i64(&args[2]).is_some_and(|number| number != 0);
+            call.engine.settings.payload_checksums_skipped = on;
+            call.reply().ok();
+        }
         () if is("populate") && (3..=5).contains(&count) => populate(&mut call),
+        () if is("protocol") && count == 3 => debug_protocol::protocol(&mut call),
         () if is("reload") => reload(&mut call),
         () if is("loadaof") && count == 2 => load_log(&mut call),
         () if is("change-repl-id") && count == 2 => match call.node.change_replid(call.engine) {
             Ok(()) => call.reply().ok(),
             Err(reason) => call.reply().error(format!("ERR {reason}")),
         },
+        () if is("config-rewrite-force-all") && count == 2 => write_all_out(&mut call),
         () if is("error") && count == 3 => call.session.out.reply.error(&args[2]),
         () if is("log") && count == 3 => {
             tracing::warn!("DEBUG LOG: {}", args[2].escape_ascii());

@@ -11,6 +11,7 @@ pub mod client_tracking;
 pub mod config;
 pub mod connection;
 pub mod debug;
+mod debug_protocol;
 pub mod diagnostics;
 pub mod info;
 pub mod memory;

@@ -107,7 +107,7 @@ impl Config {
         for given in &sources.overrides {
             reader.take(&given.words, 0).map_err(|problem| ConfigError::Line {
                 place: Place::CommandLine,
-                line: given.text.clone(),
+                line: given.line(),
                 problem,
             })?;
         }
@@ -384,8 +384,10 @@ mod tests {
         let error = load(&[], &["--hz"]).unwrap_err();
         assert_eq!(
             error,
-            "command line: --hz\n  wrong number of arguments\n  expected: hz number, 0 to 2147483647"
+            "command line: 'hz'\n  wrong number of arguments\n  expected: hz number, 0 to 2147483647"
         );
+        let error = load(&[], &["--port", "--hz", "7 \"8\""]).unwrap_err();
+        assert!(error.starts_with("command line: 'port \"--hz\" \"7 \\\"8\\\"\"'\n"), "{error}");
         assert!(load(&[], &["/none.conf"]).unwrap_err().starts_with("cannot read"));
     }
 

@@ -52,7 +52,7 @@ impl SavePoints {
 impl Value for SavePoints {
     fn parse(_: Kind, words: &[&str]) -> Result<Self, String> {
         let invalid = || "Invalid save parameters".to_owned();
-        if words == [""] {
+        if matches!(words, [] | [""]) {
             return Ok(Self::default());
         }
         let (pairs, rest) = words.as_chunks::<2>();
@@ -268,6 +268,10 @@ pub struct ShutdownOptions {
 
 impl Value for ShutdownOptions {
     fn parse(_: Kind, words: &[&str]) -> Result<Self, String> {
+        let invalid = || not_one_of(&["default", "save", "nosave", "now", "force"]);
+        if words.is_empty() {
+            return Err(invalid());
+        }
         let mut options = Self::default();
         for word in words {
             match word.to_ascii_lowercase().as_str() {
@@ -276,7 +280,7 @@ impl Value for ShutdownOptions {
                 "nosave" => options.nosave = true,
                 "now" => options.now = true,
                 "force" => options.force = true,
-                _ => return Err(not_one_of(&["default", "save", "nosave", "now", "force"])),
+                _ => return Err(invalid()),
             }
         }
         if options.save && options.nosave {
@@ -395,8 +399,12 @@ mod tests {
         assert!(points.is_due(5, Duration::from_secs(61)));
         assert!(!points.is_due(4, Duration::from_secs(61)));
         assert!(!points.is_due(5, Duration::from_secs(60)));
+        let some = points.clone();
         points.absorb(LIST, &[""], false).unwrap();
         assert_eq!(points.print(LIST), "");
+        points = some;
+        points.absorb(LIST, &[], false).unwrap();
+        assert_eq!(points.print(LIST), "", "a line with the name alone");
         assert!(!points.is_due(u64::MAX, Duration::MAX));
         for bad in ["1", "a b", "0 1", "900 -1", "10  20", "  "] {
             assert_eq!(
@@ -444,5 +452,6 @@ mod tests {
         let clash = ShutdownOptions::parse(LIST, &words("save nosave")).unwrap_err();
         assert!(clash.contains("simultaneously"));
         assert!(ShutdownOptions::parse(LIST, &[""]).unwrap_err().ends_with("now, force"));
+        assert!(ShutdownOptions::parse(LIST, &[]).unwrap_err().ends_with("now, force"));
     }
 }

@@ -12,8 +12,18 @@ use crate::base::version::{REDIS_VERSION, VELLUM_VERSION};
 pub struct Override {
     /// Name and values.
     pub words: Vec<String>,
-    /// The same for messages.
-    pub text: String,
+}
+
+impl Override {
+    /// The line of a file that says the same, in quotes: how the arguments were understood.
+    pub fn line(&self) -> String {
+        let mut line = self.words.first().cloned().unwrap_or_default();
+        for value in self.words.iter().skip(1) {
+            line.push(' ');
+            line.push_str(&tokens::quoted(value));
+        }
+        format!("'{line}'")
+    }
 }
 
 /// What the command line asks for.
@@ -117,12 +127,16 @@ fn sources(args: &[String]) -> Result<Sources, String> {
                     words.push(String::new());
                 }
                 wants_value = words.len() == 1;
-                sources.overrides.push(Override { words, text: arg.clone() });
+                sources.overrides.push(Override { words });
             }
             (_, Some(given)) => {
                 given.words.push(arg.clone());
-                given.text = format!("{} {}", given.text, tokens::quote(arg));
                 wants_value = false;
+            }
+            // As in Redis, the first directive may come without its dashes.
+            (_, None) if !arg.starts_with('-') => {
+                sources.overrides.push(Override { words: vec![arg.clone()] });
+                wants_value = true;
             }
             (_, None) => {
                 return Err(format!(
@@ -171,6 +185,8 @@ mod tests {
         assert!(last.stdin);
         assert_eq!(words(&last), [["loglevel", "verbose"]]);
         assert_eq!(run(&[]), Sources::default());
+        let bare = run(&["a.conf", "loglevel", "verbose", "--port 1"]);
+        assert_eq!(words(&bare), [["loglevel", "verbose"], ["port", "1"]]);
     }
 
     #[test]

@@ -19,7 +19,7 @@ use super::value::Value;
 use Change::{Inert, Protected, Runtime, Startup};
 use Effect::{
     AppendOnly, ClientLimit, Diagnostics, ExecutorSettings, Listeners, LogLevelChange, LogPolicy,
-    OnNextUse,
+    OnNextUse, OomScore,
 };
 
 /// When a directive may change.
@@ -52,6 +52,8 @@ pub enum Effect {
     LogPolicy,
     /// Renew the copy of settings that command handlers see.
     ExecutorSettings,
+    /// Tell the kernel how ready to be to end this process.
+    OomScore,
     /// Resize the slow log, switch latency histograms.
     Diagnostics,
 }
@@ -192,6 +194,11 @@ directives! {
     shutdown_on_sigterm: ShutdownOptions = "shutdown-on-sigterm", [],
         List("default | [save|nosave] [now] [force]"), "default", Runtime(OnNextUse),
         "Options of the SHUTDOWN that SIGTERM stands for.";
+    oom_score_adj: OomScoreAdj = "oom-score-adj", [], Choice(OomScoreAdj::WORDS), "no", Runtime(OomScore),
+        "Set the kernel's out-of-memory score of this process: oom-score-adj-values more than it was, or just that.";
+    oom_score_adj_values: OomScores = "oom-score-adj-values", [], List("<master> <replica> <child>"), "0 200 800",
+        Runtime(OomScore),
+        "Scores for a master, a replica, and a child of Redis's that saves; there is none here.";
 
     ["Data directory and snapshots"]
     dir: PathBuf = "dir", [], Path, "./data", Startup,
@@ -400,10 +407,6 @@ directives! {
         "Test the memory after a crash.";
     disable_thp: bool = "disable-thp", [], Bool, "yes", Inert,
         "Disable transparent huge pages; without fork they cause no copying.";
-    oom_score_adj: OomScoreAdj = "oom-score-adj", [], Choice(OomScoreAdj::WORDS), "no", Inert,
-        "Adjust the kernel's out-of-memory score.";
-    oom_score_adj_values: OomScores = "oom-score-adj-values", [], List("<master> <replica> <child>"), "0 200 800", Inert,
-        "Scores for it.";
     set_proc_title: bool = "set-proc-title", [], Bool, "yes", Inert,
         "Show state in the process title.";
     proc_title_template: String = "proc-title-template", [], Text, "\"{title} {listen-addr} {server-mode}\"", Inert,

@@ -92,9 +92,11 @@ fn hex_value(digit: u8) -> u8 {
 /// Writes a word so that [`split`] gives it back: bare where that is safe, in double quotes otherwise.
 pub fn quote(word: &str) -> String {
     let bare = |b: u8| b.is_ascii_graphic() && !matches!(b, b'"' | b'\'' | b'\\' | b'#');
-    if !word.is_empty() && word.bytes().all(bare) {
-        return word.to_owned();
-    }
+    if !word.is_empty() && word.bytes().all(bare) { word.to_owned() } else { quoted(word) }
+}
+
+/// A word in double quotes.
+pub fn quoted(word: &str) -> String {
     let mut quoted = String::with_capacity(word.len() + 2);
     quoted.push('"');
     for c in word.chars() {

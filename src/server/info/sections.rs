@@ -60,6 +60,8 @@ section! {
         config_file: String,
         /// Whether I/O threads are at work.
         io_threads_active: bool,
+        /// How long a stopping server still waits for its replicas.
+        shutdown_in_milliseconds: Option<i64>,
         /// `name=tcp,bind=...,port=...` of each listener.
         listener: Numbered,
     }
