@@ -136,6 +136,8 @@ pub struct Events {
     pub notify_classes: NotifyClasses,
     /// Whether any client waits for any key to be made.
     pub awaited: bool,
+    /// Whether any of them is a group's consumer, who has to hear of every change of its stream.
+    pub consumed: bool,
     ready: Vec<(usize, Vec<u8>)>,
     items: Vec<Item>,
     keys: Vec<u8>,
@@ -150,13 +152,13 @@ impl Events {
 
     /// A key changed.
     pub fn modified(&mut self, db: usize, key: &[u8]) {
-        if self.watched {
+        if self.watched || self.consumed {
             self.keys.extend_from_slice(key);
             self.items.push(Item::Modified { db, key_end: self.keys.len() });
         }
     }
 
-    /// A key holds something that clients may wait for. Kept until [`take_ready`](Self::take_ready).
+    /// A key holds something that clients may wait for, or what they wait for is gone. Kept until [`take_ready`](Self::take_ready).
     pub fn ready(&mut self, db: usize, key: &[u8]) {
         if self.awaited {
             self.ready.push((db, key.to_vec()));
@@ -170,7 +172,7 @@ impl Events {
 
     /// All keys of a database are gone.
     pub fn flushed(&mut self, db: usize) {
-        if self.watched {
+        if self.watched || self.consumed {
             self.items.push(Item::Flushed { db });
         }
     }
