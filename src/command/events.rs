@@ -138,6 +138,8 @@ pub struct Events {
     pub notify_classes: NotifyClasses,
     /// Whether any client waits for any key to be made.
     pub awaited: bool,
+    /// Whether any of them is a group's consumer, who has to hear of every change of its stream.
+    pub consumed: bool,
     ready: Vec<(usize, Vec<u8>)>,
     items: Vec<Item>,
     keys: Vec<u8>,
@@ -152,14 +154,14 @@ impl Events {
 
     /// A key changed.
     pub fn modified(&mut self, db: usize, key: &[u8]) {
-        if self.watched {
+        if self.watched || self.consumed {
             self.push_modified(db, key, false);
         }
     }
 
     /// A key was deleted because its time had come.
     pub fn ended(&mut self, db: usize, key: &[u8]) {
-        if self.watched {
+        if self.watched || self.consumed {
             self.push_modified(db, key, true);
         }
     }
@@ -169,7 +171,8 @@ impl Events {
         self.items.push(Item::Modified { db, key_end: self.keys.len(), by_time });
     }
 
-    /// A key holds something that clients may wait for. Kept until [`take_ready`](Self::take_ready).
+    /// A key holds something that clients may wait for, or what they wait for is gone. Kept until
+    /// [`take_ready`](Self::take_ready).
     pub fn ready(&mut self, db: usize, key: &[u8]) {
         if self.awaited {
             self.ready.push((db, key.to_vec()));
@@ -183,7 +186,7 @@ impl Events {
 
     /// All keys of a database are gone.
     pub fn flushed(&mut self, db: usize) {
-        if self.watched {
+        if self.watched || self.consumed {
             self.items.push(Item::Flushed { db });
         }
     }

@@ -7,7 +7,7 @@
 use crate::keyspace::Content;
 use crate::keyspace::types::CollectionRef;
 
-/// What is answered when the time is over, or where nothing may wait.
+/// What is answered where nothing may wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Nothing {
     /// A missing array.
@@ -25,6 +25,8 @@ pub enum Kind {
     Zset,
     /// A stream.
     Stream,
+    /// A stream as a group's consumer: its end, and that of the group, are of interest too.
+    Group,
 }
 
 impl Kind {
@@ -34,7 +36,7 @@ impl Kind {
         match self {
             Self::List => matches!(collection, CollectionRef::List(_)),
             Self::Zset => matches!(collection, CollectionRef::Zset(_)),
-            Self::Stream => matches!(collection, CollectionRef::Stream(_)),
+            Self::Stream | Self::Group => matches!(collection, CollectionRef::Stream(_)),
         }
     }
 }
@@ -48,7 +50,7 @@ pub struct Wanted {
     pub keys: Vec<Vec<u8>>,
     /// How long, in milliseconds; `None` is for ever.
     pub timeout_ms: Option<u64>,
-    /// What it answers then.
+    /// What it answers where it may not wait.
     pub nothing: Nothing,
     /// The request to be run again, where that is not the one that came.
     pub again: Option<Vec<Vec<u8>>>,

@@ -3,7 +3,8 @@
 //!
 //! What always holds: of those that wait for a key, the one that has waited longest is tried first, and
 //! one that is tried in vain keeps its place. A command is tried as if it had come at that moment, at
-//! the end of the command or transaction that made the key, before anybody else's next one.
+//! the end of the command or transaction that made the key, before anybody else's next one. A group's
+//! consumer is tried when its stream or its group has gone as well, and is told so.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -17,8 +18,8 @@ use super::gate::Ticket;
 use super::service::{Answer, Pause};
 use super::session::{Blocked, Card, ReplyMode, Session};
 use crate::command::spec::Flags;
-use crate::command::waiting::{Kind, Nothing, Wanted};
-use crate::command::{Handler, Origin, Run, Spec};
+use crate::command::waiting::{Kind, Wanted};
+use crate::command::{Event, Handler, Origin, Run, Spec};
 use crate::resp::args::OwnedArgs;
 use crate::resp::{Args, Protocol, Reply};
 
@@ -60,6 +61,8 @@ struct Queue {
     waiters: BTreeMap<u64, Waiter>,
     /// Places by database and key.
     by_key: HashMap<(usize, Vec<u8>), BTreeSet<u64>>,
+    /// How often consumers wait for a key of this name, in whatever database.
+    consumed: HashMap<Vec<u8>, usize>,
 }
 
 impl Queue {
@@ -68,6 +71,9 @@ impl Queue {
         self.next_place += 1;
         for key in &waiter.keys {
             self.by_key.entry((waiter.db, key.clone())).or_default().insert(place);
+            if waiter.kind == Kind::Group {
+                *self.consumed.entry(key.clone()).or_default() += 1;
+            }
         }
         self.waiters.insert(place, waiter);
         place
@@ -81,6 +87,14 @@ impl Queue {
                 places.remove(&place);
                 if places.is_empty() {
                     self.by_key.remove(&at);
+                }
+            }
+            if waiter.kind == Kind::Group
+                && let Some(count) = self.consumed.get_mut(key)
+            {
+                *count -= 1;
+                if *count == 0 {
+                    self.consumed.remove(key);
                 }
             }
         }
@@ -98,8 +112,18 @@ impl Waiters {
         self.0.borrow().waiters.is_empty()
     }
 
+    /// Whether any consumer waits for anything.
+    fn has_consumers(&self) -> bool {
+        !self.0.borrow().consumed.is_empty()
+    }
+
+    /// Whether a consumer waits for a key of this name.
+    fn is_consumed(&self, key: &[u8]) -> bool {
+        self.0.borrow().consumed.contains_key(key)
+    }
+
     /// The keys that are waited for in one of these databases.
-    fn keys_in(&self, databases: [usize; 2]) -> Vec<(usize, Vec<u8>)> {
+    fn keys_in(&self, databases: &[usize]) -> Vec<(usize, Vec<u8>)> {
         let queue = self.0.borrow();
         queue.by_key.keys().filter(|(db, _)| databases.contains(db)).cloned().collect()
     }
@@ -145,13 +169,10 @@ impl Drop for Wait {
     }
 }
 
-/// The bytes of an answer that says nothing is there.
-pub fn encode_nothing(nothing: Nothing, protocol: Protocol) -> Vec<u8> {
+/// What is answered when the time is over: a missing array, whatever was waited for.
+pub fn nothing_came(protocol: Protocol) -> Vec<u8> {
     let mut reply = Reply::new(protocol);
-    match nothing {
-        Nothing::NullArray => reply.null_array(),
-        Nothing::Null => reply.null(),
-    }
+    reply.null_array();
     reply.into_bytes()
 }
 
@@ -187,9 +208,11 @@ impl Engine {
             is_silent,
             answer: Rc::clone(&slot),
         });
-        self.events().awaited = true;
-        session.card.blocked.set(Some(Blocked::Keys(wanted.nothing)));
-        let nothing = if is_silent { Vec::new() } else { encode_nothing(wanted.nothing, protocol) };
+        let is_consumer = wanted.kind == Kind::Group;
+        let events = self.events();
+        (events.awaited, events.consumed) = (true, events.consumed || is_consumer);
+        session.card.blocked.set(Some(Blocked::Keys));
+        let nothing = if is_silent { Vec::new() } else { nothing_came(protocol) };
         Box::pin(Wait {
             queue: Rc::clone(&self.waiters.0),
             place,
@@ -206,8 +229,9 @@ impl Engine {
             return;
         }
         if self.waiters.is_empty() {
-            self.events().awaited = false;
-            self.events().take_ready();
+            let events = self.events();
+            (events.awaited, events.consumed) = (false, false);
+            events.take_ready();
             return;
         }
         loop {
@@ -224,10 +248,15 @@ impl Engine {
     fn serve_key(&mut self, db: usize, key: &[u8]) {
         for place in self.waiters.places(db, key) {
             let hash = self.keyspace.hash(key);
-            let Some(entry) = self.keyspace.db(db).get(hash, key) else { return };
+            let entry = self.keyspace.db(db).get(hash, key);
+            if entry.is_none() && !self.waiters.is_consumed(key) {
+                return;
+            }
             let is_wanted = {
+                let is_of = |kind: Kind| entry.is_some_and(|entry| kind.is_of(entry.value()));
                 let queue = self.waiters.0.borrow();
-                queue.waiters.get(&place).is_some_and(|waiter| waiter.kind.is_of(entry.value()))
+                let kind = queue.waiters.get(&place).map(|waiter| waiter.kind);
+                kind.is_some_and(|kind| kind == Kind::Group || is_of(kind))
             };
             if !is_wanted {
                 continue;
@@ -270,9 +299,24 @@ impl Engine {
         Some(Answer { bytes, needs: outcome.needs, last_write })
     }
 
-    /// Notes that two databases have changed places: what is waited for may be there now.
-    pub(super) fn awaken_databases(&mut self, first: usize, second: usize) {
-        for (db, key) in self.waiters.keys_in([first, second]) {
+    /// Notes what the command that has run means for those who wait, beside what it has made: two
+    /// databases have changed places, or what a consumer waits for has changed or gone.
+    pub(super) fn awaken_waiters(&mut self) {
+        self.events().consumed = self.waiters.has_consumers();
+        let mut ready = Vec::new();
+        for event in self.events_ref().iter() {
+            match event {
+                Event::Swapped { first, second } => {
+                    ready.extend(self.waiters.keys_in(&[first, second]));
+                }
+                Event::Flushed { db } => ready.extend(self.waiters.keys_in(&[db])),
+                Event::Modified { db, key, .. } if self.waiters.is_consumed(key) => {
+                    ready.push((db, key.to_vec()));
+                }
+                Event::Modified { .. } | Event::Notify { .. } => {}
+            }
+        }
+        for (db, key) in ready {
             self.events().ready(db, &key);
         }
     }

@@ -150,11 +150,7 @@ impl Engine {
     /// Tells the watchers what the last command changed.
     pub(super) fn tell_watchers(&mut self) {
         if self.events_ref().awaited {
-            let swapped = self.events_ref().iter().find_map(|event| match event {
-                Event::Swapped { first, second } => Some((first, second)),
-                _ => None,
-            });
-            swapped.into_iter().for_each(|(a, b)| self.awaken_databases(a, b));
+            self.awaken_waiters();
         }
         if self.watches.is_empty() {
             return;

@@ -15,6 +15,7 @@ impl Engine {
         self.now_ms = self.clock.unix_ms();
         let mut found = 0;
         self.run_own(db, |ctx| found = ctx.delete_due(keys_max));
+        self.serve_waiters();
         found
     }
 

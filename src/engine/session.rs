@@ -12,7 +12,6 @@ use super::tracking::Tracked;
 use super::transaction::Transaction;
 use crate::base::Offset;
 use crate::command::Topic;
-use crate::command::waiting::Nothing;
 use crate::resp::{Args, Protocol};
 
 /// What a connection is, for limits and `CLIENT LIST`.
@@ -149,8 +148,8 @@ pub enum Blocked {
         /// Whether disks count (`WAITAOF`).
         on_disk: bool,
     },
-    /// By something at a key: what would be answered when the time is over.
-    Keys(Nothing),
+    /// By something at a key.
+    Keys,
     /// Not by `CLIENT UNBLOCK`.
     Held,
 }

@@ -4,14 +4,15 @@ use std::time::{Duration, Instant};
 
 use crate::support::{Client, Server, Value, wait_until};
 
-fn start() -> (tempfile::TempDir, Server) {
+/// A server on an empty directory.
+pub fn start() -> (tempfile::TempDir, Server) {
     let dir = tempfile::tempdir().expect("a directory");
     let server = Server::vellum(&dir.path().join("data"), &[]);
     (dir, server)
 }
 
 /// Sends a command that is going to wait, and waits until it does.
-fn begin(server: &Server, line: &str) -> Client {
+pub fn begin(server: &Server, line: &str) -> Client {
     let mut watcher = server.client();
     let before: usize = watcher.info("blocked_clients").parse().expect("a number");
     let mut client = server.client();
@@ -23,7 +24,8 @@ fn begin(server: &Server, line: &str) -> Client {
     client
 }
 
-fn strings(value: &Value) -> Vec<String> {
+/// The texts of an array's elements.
+pub fn strings(value: &Value) -> Vec<String> {
     value.items().iter().map(Value::text).collect()
 }
 
@@ -54,6 +56,9 @@ fn a_wait_ends_with_its_time_or_by_another_client() {
     assert!(client.command(&["BLPOP", "a", "0.1"]) == Value::Null);
     assert!(client.command(&["BLMOVE", "a", "b", "LEFT", "LEFT", "0.01"]) == Value::Null);
     assert!(started.elapsed() >= Duration::from_millis(110));
+    // A missing array also where a string would have come.
+    client.send(&["BRPOPLPUSH", "a", "b", "0.01"]).expect("a connection");
+    assert_eq!(client.read_raw().expect("a reply"), b"*-1\r\n");
     let id = |waiting: &mut Client| waiting.command(&["CLIENT", "ID"]).integer().to_string();
     for (reason, error) in [("TIMEOUT", false), ("ERROR", true)] {
         let mut waiting = server.client();

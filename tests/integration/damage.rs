@@ -19,7 +19,7 @@ use vellum::storage::{RealDisk, Storage};
 use crate::inspect::tool;
 use crate::support::client::encode;
 use crate::support::files::{copy_dir, files_below, flip_bit};
-use crate::support::{Program, Server, wait_until};
+use crate::support::{Program, Server, Value, wait_until};
 
 /// What a start comes to: the data set and where its history goes on, or why it refuses.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,7 +47,8 @@ fn pipeline(server: &Server, commands: impl Iterator<Item = Vec<u8>>) {
     let commands: Vec<Vec<u8>> = commands.collect();
     client.send_raw(&commands.concat()).unwrap();
     for _ in commands {
-        assert!(client.read().unwrap().is_ok());
+        let reply = client.read().unwrap();
+        assert!(!matches!(reply, Value::Error(_)), "{reply:?}");
     }
 }
 
@@ -58,14 +59,45 @@ fn sets(range: std::ops::Range<usize>) -> impl Iterator<Item = Vec<u8>> {
     })
 }
 
+/// Collections of all types: those that are called small are packed, the large ones are not.
+fn collections(round: usize) -> impl Iterator<Item = Vec<u8>> {
+    // Too long for packed hashes, sets and sorted sets.
+    let long = "long ".repeat(20).replace(' ', "-");
+    let element = "e".repeat(500);
+    let mut lines = Vec::new();
+    for n in round * 12..round * 12 + 12 {
+        for size in ["small", "large"] {
+            let value = if size == "large" && n % 4 == 0 { long.as_str() } else { "v" };
+            lines.push(format!("HSET hash:{size} f{n} {value}{n} {n} {n}"));
+            lines.push(format!("SADD set:{size} m{n} {n} {value}{n}"));
+            lines.push(format!("ZADD zset:{size} {n}.5 m{n} -{n}.25 {value}{n}"));
+            let element = if size == "large" { element.as_str() } else { "e" };
+            lines.push(format!("RPUSH list:{size} {n} {element}"));
+        }
+        lines.push(format!("SADD integers {n} {}", n * 100_000));
+        lines.push(format!("XADD stream {n}-1 field {n} other {}", "o".repeat(n * 10)));
+        lines.push(format!("PFADD sketch {n}"));
+    }
+    lines.push(format!("XGROUP CREATE stream group:{round} 0"));
+    lines.push(format!("XREADGROUP GROUP group:{round} one COUNT 9 STREAMS stream >"));
+    lines.push("SPOP set:small 2".to_owned());
+    lines.push("ZPOPMIN zset:large".to_owned());
+    lines.push(format!("XDEL stream {}-1", round * 12 + 3));
+    lines.into_iter().map(|line| {
+        let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
+        encode(&words)
+    })
+}
+
 /// A snapshot, segments before and after it, as a stopped server leaves them.
 fn build(data: &Path) {
     fill_and_stop(Server::vellum(data, &["--aof-segment-size", "1mb"]), 600_000);
 }
 
 fn fill_and_stop(mut server: Server, long_len: usize) {
-    for from in [0, 150] {
+    for (round, from) in [0, 150].into_iter().enumerate() {
         pipeline(&server, sets(from..from + 150));
+        pipeline(&server, collections(round));
         let mut client = server.client();
         client.command(&["BGREWRITEAOF"]);
         wait_until("the snapshot to end", || client.info("aof_rewrite_in_progress") == "0");
@@ -74,6 +106,7 @@ fn fill_and_stop(mut server: Server, long_len: usize) {
     for command in sets(300..400) {
         pipeline(&server, std::iter::once(command));
     }
+    pipeline(&server, collections(2));
     let long = vec![b'v'; long_len];
     pipeline(&server, (0..2).map(|_| encode(&[b"SET", b"long", &long])));
     server.restart();

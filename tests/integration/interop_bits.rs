@@ -8,7 +8,7 @@ use crate::redis_server::RedisServer;
 
 /// Whether a reply is a sparse HyperLogLog that ends amid a run of two bytes. Redis takes what stands in
 /// memory behind the string for the second one.
-fn is_torn(reply: &[u8]) -> bool {
+pub fn is_torn(reply: &[u8]) -> bool {
     let value = reply.split_at(reply.iter().position(|&b| b == b'\n').map_or(0, |at| at + 1)).1;
     let value = &value[..value.len().saturating_sub(2)];
     let Some(mut runs) = value.get(16..).filter(|_| value.starts_with(b"HYLL\x01")) else {

@@ -30,7 +30,7 @@ pub(crate) fn is_decided_by_a_millisecond(words: &[&[u8]]) -> bool {
 }
 
 /// Whether two replies say the same: times may be told some milliseconds apart.
-fn agree(command: &[u8], ours: &[u8], theirs: &[u8]) -> bool {
+pub(crate) fn agree(command: &[u8], ours: &[u8], theirs: &[u8]) -> bool {
     let number = |reply: &[u8]| -> Option<i64> {
         std::str::from_utf8(reply.strip_prefix(b":")?).ok()?.trim().parse().ok()
     };

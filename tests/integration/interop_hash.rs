@@ -19,7 +19,7 @@ fn start() -> Pair {
 }
 
 /// Whether two replies say the same. Tables have orders of their own, and chance is chance.
-fn agree(words: &[&[u8]], ours: &[u8], theirs: &[u8]) -> bool {
+pub fn agree(words: &[&[u8]], ours: &[u8], theirs: &[u8]) -> bool {
     let ((our_line, our), (their_line, their)) = (parts(ours), parts(theirs));
     let same = |group| our_line == their_line && sorted(&our, group) == sorted(&their, group);
     match words[0].to_ascii_uppercase().as_slice() {

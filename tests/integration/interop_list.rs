@@ -8,7 +8,8 @@ use crate::support::pair::{Pair, compare, digest, exchange, rewrite};
 const COMMANDS_PER_CHECK: usize = 100;
 
 /// 7.2 refuses the lowest rank, 7.0 takes it for another one.
-const RANK_TOO_LOW: &[u8] = b"-ERR value is out of range, value must between -9223372036854775807";
+pub const RANK_TOO_LOW: &[u8] =
+    b"-ERR value is out of range, value must between -9223372036854775807";
 
 #[test]
 fn lists_are_as_in_redis_on_the_wire_in_payloads_and_on_disk() {

@@ -10,7 +10,7 @@ const COMMANDS_PER_CHECK: usize = 100;
 
 /// Whether two replies say the same: two servers do not look at the clock at one moment, and what trees
 /// are made of is their own.
-fn agree(words: &[&[u8]], ours: &[u8], theirs: &[u8]) -> bool {
+pub fn agree(words: &[&[u8]], ours: &[u8], theirs: &[u8]) -> bool {
     let subcommand = words.get(1).copied().unwrap_or_default();
     match words[0] {
         b"XPENDING" | b"XINFO" if subcommand != b"GROUPS" => {
@@ -56,14 +56,14 @@ fn compare_groups([ours, theirs]: &mut [Client; 2]) {
 }
 
 /// Makes the consumer that a command is going to name: Redis 7.2 does so even where there is nothing to
-/// read or to claim, and 7.0 does not.
-fn make_consumers(clients: &mut [Client; 2], words: &[&[u8]]) {
+/// read or to claim, and 7.0 does not. `keys` are all keys there may be.
+pub fn make_consumers(clients: &mut [Client; 2], words: &[&[u8]], keys: &[&str]) {
     let (group, consumer) = match words {
         [b"XCLAIM" | b"XAUTOCLAIM", _, group, consumer, ..] => (group, consumer),
         [b"XREADGROUP", b"GROUP", group, consumer, ..] => (group, consumer),
         _ => return,
     };
-    for key in KEYS.iter().map(|key| key.as_bytes()).filter(|key| words.contains(key)) {
+    for key in keys.iter().map(|key| key.as_bytes()).filter(|key| words.contains(key)) {
         for client in &mut *clients {
             client.command_bytes(&[b"XGROUP", b"CREATECONSUMER", key, group, consumer]);
         }
@@ -84,7 +84,7 @@ fn streams_are_as_in_redis_on_the_wire_in_payloads_and_on_disk() {
         for number in 0..12_000 {
             let words = random_command(&mut rng);
             let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
-            make_consumers(&mut clients, &words);
+            make_consumers(&mut clients, &words, KEYS);
             compare(&mut clients, &words, |ours, theirs| agree(&words, ours, theirs));
             if number % COMMANDS_PER_CHECK == 0 {
                 compare_groups(&mut clients);

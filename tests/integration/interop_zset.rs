@@ -30,9 +30,15 @@ fn bulk(reply: &[u8]) -> Option<&[u8]> {
     reply.starts_with(b"$").then(|| reply.get(start..reply.len() - 2)).flatten()
 }
 
+/// Whether two replies of a command on scores say the same.
+pub fn agree(words: &[&[u8]], ours: &[u8], theirs: &[u8]) -> bool {
+    let is_of_scores = words[0].first().is_some_and(|first| first.eq_ignore_ascii_case(&b'z'));
+    is_of_scores && by_value(ours) == by_value(theirs)
+}
+
 /// A reply in which numbers stand for their texts: since 7.2 Redis writes the shortest text of a score,
 /// and the installed one 17 digits.
-fn by_value(reply: &[u8]) -> String {
+pub fn by_value(reply: &[u8]) -> String {
     let shown = |line: &[u8]| {
         let number = line.strip_prefix(b",").unwrap_or(line);
         let number = std::str::from_utf8(number).ok().and_then(|text| text.parse::<f64>().ok());

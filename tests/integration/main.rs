@@ -4,6 +4,8 @@
 mod bit_script;
 mod bits;
 mod blocking;
+mod blocking_stream;
+mod blocking_zset;
 mod cache_mode;
 mod catalogue;
 mod chart;
@@ -33,6 +35,8 @@ mod inspect;
 #[cfg(feature = "interop")]
 mod interop_bits;
 #[cfg(feature = "interop")]
+mod interop_blocking;
+#[cfg(feature = "interop")]
 mod interop_command;
 #[cfg(feature = "interop")]
 mod interop_directory;
@@ -42,6 +46,8 @@ mod interop_hash;
 mod interop_inspect;
 #[cfg(feature = "interop")]
 mod interop_list;
+#[cfg(feature = "interop")]
+mod interop_mixed;
 #[cfg(feature = "interop")]
 mod interop_names;
 #[cfg(feature = "interop")]
@@ -72,6 +78,9 @@ mod lifecycle;
 #[path = "../support/list_script.rs"]
 mod list_script;
 mod log_tool;
+#[cfg(feature = "interop")]
+#[path = "../support/mixed_script.rs"]
+mod mixed_script;
 mod pubsub;
 mod rdb_fixtures;
 #[cfg(feature = "interop")]
@@ -79,6 +88,9 @@ mod redis_server;
 mod replication;
 mod replication_crash;
 mod replication_roles;
+#[cfg(feature = "interop")]
+#[path = "../support/replies.rs"]
+mod replies;
 mod server;
 #[cfg(feature = "interop")]
 #[path = "../support/set_script.rs"]

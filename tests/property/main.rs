@@ -25,6 +25,9 @@ mod set;
 #[path = "../support/set_script.rs"]
 mod set_script;
 mod storage;
+mod stream;
+#[path = "../support/stream_script.rs"]
+mod stream_script;
 mod tree;
 mod zset;
 #[path = "../support/zset_script.rs"]

@@ -9,7 +9,7 @@ use vellum::engine::recover::{LoadProgress, LoadSummary, head_after, load};
 use vellum::engine::service::Pause;
 use vellum::engine::snapshot::SnapshotPlan;
 use vellum::engine::{Committer, Engine, Flow, Host, InlineSync, Peer, Ran, Session};
-use vellum::keyspace::Keyspace;
+use vellum::keyspace::{Content, Keyspace};
 use vellum::log::{
     Layout, LockFile, LogOptions, Opening, PreparerThread, SyncPolicy, TailPolicy, recover,
 };
@@ -170,6 +170,13 @@ impl Server {
     /// The replies of a session that may be sent now.
     pub fn send(&mut self, session: &mut Session) -> Vec<u8> {
         session.out.take_sendable(self.engine.gate.released()).take_bytes()
+    }
+
+    /// What a key holds in memory, handed to `look`.
+    pub fn look<R>(&self, key: &str, look: impl FnOnce(Content<'_>) -> R) -> Option<R> {
+        let hash = self.engine.keyspace.hash(key.as_bytes());
+        let entry = self.engine.keyspace.db(0).get(hash, key.as_bytes())?;
+        Some(look(entry.value()))
     }
 
     /// A string as it is in memory.

@@ -3,10 +3,13 @@
 
 mod engine;
 mod engine_rig;
+mod forms;
 mod log;
 mod log_base;
 mod log_rig;
 mod messages;
 mod rdb;
 mod recovery;
+#[path = "../support/replies.rs"]
+mod replies;
 mod storage;

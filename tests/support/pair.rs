@@ -104,7 +104,10 @@ pub fn exchange(from: &mut Client, to: &mut Client, keys: &[&str]) -> Vec<String
     let mut encodings = Vec::new();
     for &key in keys {
         let Value::Bulk(payload) = from.command(&["DUMP", key]) else { continue };
-        let restored = to.command_bytes(&[b"RESTORE", b"copy", b"0", &payload, b"REPLACE"]);
+        // A digest says whether there is an end to its time, not which.
+        let expires = from.command(&["PTTL", key]).integer() > 0;
+        let ttl: &[u8] = if expires { b"1000000" } else { b"0" };
+        let restored = to.command_bytes(&[b"RESTORE", b"copy", ttl, &payload, b"REPLACE"]);
         assert!(restored.is_ok(), "{key}: {restored:?}");
         let digests = [(&mut *from, key), (&mut *to, "copy")]
             .map(|(client, key)| client.command(&["DEBUG", "DIGEST-VALUE", key]).items()[0].text());

@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::client::encode;
-use super::{Client, Server, wait_until};
+use super::{Client, Server, Value, wait_until};
 
 /// How long expiry may go on changing data that nobody writes to.
 const SETTLING_MAX: Duration = Duration::from_secs(20);
@@ -72,7 +72,11 @@ fn differences(one: &Server, other: &Server) -> Vec<String> {
             client.command(&["SELECT", db]);
             for key in client.command(&["KEYS", "*"]).items() {
                 let key = key.text();
-                let value = client.command(&["GET", &key]);
+                let value = match client.command(&["GET", &key]) {
+                    // A collection.
+                    Value::Error(_) => client.command(&["DEBUG", "DIGEST-VALUE", &key]),
+                    string => string,
+                };
                 let expiry = client.command(&["PEXPIRETIME", &key]);
                 found.insert(format!("{db}/{key}"), format!("{value:?} until {expiry:?}"));
             }
@@ -100,7 +104,7 @@ pub struct Load {
 }
 
 impl Load {
-    /// Begins to write: all kinds of changes to strings and keys, transactions, in three databases.
+    /// Begins to write: all kinds of changes to keys of all types, transactions, in three databases.
     pub fn start(port: u16, seed: u64) -> Self {
         let (stopped, acknowledged) = (Arc::default(), Arc::default());
         let writer = Writer {
@@ -187,6 +191,11 @@ impl Writer {
             batch.extend_from_slice(&encode(&words));
         };
         let db = ["0", "1", "2"][self.random.usize(0..3)];
+        if self.random.u32(0..3) == 0 {
+            let line = self.random_change(&number);
+            push(&line.split(' ').collect::<Vec<_>>());
+            return 1;
+        }
         let replies = match self.random.u32(0..40) {
             0..12 => vec![vec!["SET", &key, &value]],
             12..15 => vec![vec!["DEL", &key]],
@@ -211,5 +220,44 @@ impl Writer {
         };
         replies.iter().for_each(|words| push(words));
         replies.len() as u64
+    }
+
+    /// A change to a collection: few of each type, so that they grow, and some of other types than expected.
+    fn random_change(&mut self, number: &str) -> String {
+        let short = number.len() + usize::from(number.starts_with('1'));
+        let (key, other) = (format!("key:{short}"), format!("other:{short}"));
+        let member = self.random.u32(0..300);
+        let value = "v".repeat(self.random.usize(0..60));
+        match self.random.u32(0..40) {
+            0..3 => format!("RPUSH list:{key} {member} {value}"),
+            3..5 => format!("LPUSH list:{key} {value}"),
+            5 => format!("LPOP list:{key} 3"),
+            6 => format!("LMOVE list:{key} list:{other} RIGHT LEFT"),
+            7 => format!("LTRIM list:{key} -200 -1"),
+            8 => format!("LTRIM list:{other} 0 99"),
+            9..12 => format!("HSET hash:{key} {member} x{value}"),
+            12 => format!("HINCRBY hash:{key} count {member}"),
+            13 => format!("HINCRBYFLOAT hash:{key} sum 0.5"),
+            14 => format!("HDEL hash:{key} {member} count"),
+            15..18 => format!("SADD set:{key} {member} m{member}"),
+            18 => format!("SPOP set:{key} 3"),
+            19 => format!("SMOVE set:{key} set:{other} {member}"),
+            20 => format!("SUNIONSTORE set:{other} set:{key} set:none"),
+            21..24 => format!("ZADD zset:{key} {member} m{member}"),
+            24 => format!("ZINCRBY zset:{key} 1.5 m{member}"),
+            25 => format!("ZPOPMIN zset:{key} 2"),
+            26 => format!("ZREMRANGEBYRANK zset:{key} 250 -1"),
+            27 => format!("ZUNIONSTORE zset:{other} 2 zset:{key} set:{key}"),
+            28..31 => format!("XADD stream:{key} MAXLEN ~ 300 * f {member} g x{value}"),
+            31 => format!("XADD stream:{key} * f {member}"),
+            32 => format!("XTRIM stream:{key} MAXLEN 100"),
+            33 => format!("XGROUP CREATE stream:{key} g 0 MKSTREAM"),
+            34 => format!("XREADGROUP GROUP g c COUNT 5 STREAMS stream:{key} >"),
+            35 => format!("XAUTOCLAIM stream:{key} g d 0 0 COUNT 5"),
+            36 => format!("BITOP OR {number} key:{number} {number}"),
+            37 => format!("PFADD hll:{key} {member}"),
+            38 => format!("COPY set:{key} key:{number} REPLACE"),
+            _ => format!("DEL zset:{other} set:{other}"),
+        }
     }
 }

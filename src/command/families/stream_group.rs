@@ -225,6 +225,8 @@ pub(crate) fn xgroup_destroy(ctx: &mut Ctx<'_>, args: &Args<'_>) {
     let Some(removed) = removed else { return };
     if removed {
         ctx.log_verbatim();
+        // Those who wait as its consumers are told that it is gone.
+        ctx.events.ready(ctx.db, key);
         tell(ctx, key, "xgroup-destroy");
     }
     ctx.reply.integer(i64::from(removed));

@@ -32,7 +32,8 @@ impl Reading<'_> {
         let keys = args.from(self.first).iter().take(self.streams).map(<[u8]>::to_vec).collect();
         let nothing = Nothing::NullArray;
         let timeout_ms = self.block?;
-        Some(Wanted { kind: Kind::Stream, keys, timeout_ms, nothing, again })
+        let kind = if self.group.is_some() { Kind::Group } else { Kind::Stream };
+        Some(Wanted { kind, keys, timeout_ms, nothing, again })
     }
 }
 

@@ -129,6 +129,7 @@ fn set_limit(
 pub(super) fn rewritten_trim(stream: &Stream, keep: Keep) -> String {
     match keep {
         Keep::Newest(_) => stream.len().to_string(),
+        Keep::From(_) if stream.is_empty() => StreamId::MAX.to_string(),
         Keep::From(_) => stream.first_id().to_string(),
     }
 }

@@ -4,7 +4,7 @@ use super::client_list::{ClientType, local_address, remote_address, unknown_type
 use super::replication::acks_so_far;
 use super::{Call, NOT_AN_INTEGER, SYNTAX, is_word, wrong_subcommand};
 use crate::base::number::parse_i64;
-use crate::engine::blocking::encode_nothing;
+use crate::engine::blocking::nothing_came;
 use crate::engine::session::{Blocked, Card};
 use crate::engine::{Flow, Order};
 use crate::resp::Args;
@@ -134,7 +134,7 @@ pub fn unblock(mut call: Call<'_>) -> Flow {
     drop(cards);
     let blocked = card.and_then(|card| Some((card.blocked.get()?, card)));
     let (how, card) = match blocked {
-        Some((how @ (Blocked::Acks { .. } | Blocked::Keys(_)), card)) => (how, card),
+        Some((how @ (Blocked::Acks { .. } | Blocked::Keys), card)) => (how, card),
         Some((Blocked::Held, _)) | None => {
             call.reply().integer(0);
             return Flow::Continue;
@@ -143,7 +143,7 @@ pub fn unblock(mut call: Call<'_>) -> Flow {
     let bytes = match how {
         _ if with_error => b"-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n".to_vec(),
         Blocked::Acks { offset, on_disk } => acks_so_far(&call, offset, on_disk),
-        Blocked::Keys(nothing) => encode_nothing(nothing, card.protocol.get()),
+        Blocked::Keys => nothing_came(card.protocol.get()),
         Blocked::Held => Vec::new(),
     };
     call.engine.forget_waiters(&[card.id]);
