@@ -33,7 +33,7 @@ const SCENES: &[Scene] = &[
     Scene {
         before: &["ZADD other 1 m 2 n 3 o"],
         waiting: &["BZPOPMAX z 0", "BZMPOP 0 1 z MIN"],
-        then: &["SET z v", "DEL z", "ZUNIONSTORE z 1 other WEIGHTS 0.1", "ZRANGE z 0 -1"],
+        then: &["SET z v", "DEL z", "ZUNIONSTORE z 1 other WEIGHTS 0.125", "ZRANGE z 0 -1"],
     },
     Scene {
         before: &["XADD x 1-0 f old"],
