@@ -5,7 +5,7 @@ use super::stream_group::{change_or, joined, log_claim, log_consumer, log_last, 
 use super::{SYNTAX, is_word};
 use crate::base::number::parse_i64;
 use crate::command::ctx::Ctx;
-use crate::keyspace::types::{Group, Pending, Stream, StreamId};
+use crate::keyspace::types::{COUNTER_MAX, Group, Pending, Stream, StreamId};
 use crate::resp::{Args, Reply};
 
 /// Entries that `XAUTOCLAIM` takes over unless told otherwise.
@@ -209,7 +209,7 @@ fn claimed_of(
     }
     let deliveries = before.map_or(1, |before| before.deliveries);
     let more = u64::from(!claim.only_ids);
-    let deliveries = claim.deliveries.unwrap_or(deliveries.saturating_add(more));
+    let deliveries = claim.deliveries.unwrap_or(deliveries.saturating_add(more).min(COUNTER_MAX));
     Some(Pending { id, delivered_ms: claim.delivered_ms, deliveries, consumer: 0 })
 }
 
@@ -293,7 +293,7 @@ fn claim_idle(
                 continue;
             }
             let more = u64::from(!search.only_ids);
-            let deliveries = pending.deliveries.saturating_add(more);
+            let deliveries = pending.deliveries.saturating_add(more).min(COUNTER_MAX);
             let pending = Pending { delivered_ms: now_ms, deliveries, ..pending };
             take(group, pending, (number, consumer), now_ms, &mut claimed);
             told.push(pending.id);

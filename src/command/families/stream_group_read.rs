@@ -5,7 +5,7 @@ use super::stream_group::{change_or, joined, log_claim, log_consumer, log_last, 
 use super::stream_read::{Reading, parse_reading};
 use super::wait::wait;
 use crate::command::ctx::Ctx;
-use crate::keyspace::types::{Group, Pending, Stream, StreamId};
+use crate::keyspace::types::{COUNTER_MAX, Group, Pending, Stream, StreamId};
 use crate::resp::{Args, Protocol, Reply};
 
 /// What is read of one stream.
@@ -181,7 +181,9 @@ fn read_new(
     for entry in stream.range(start, StreamId::MAX).take(len) {
         let id = entry.id;
         read.entries_read = match read.entries_read {
-            Some(count) if !stream.has_gap_from(id) => Some(count.saturating_add(1)),
+            Some(count) if !stream.has_gap_from(id) => {
+                Some(count.saturating_add(1).min(COUNTER_MAX))
+            }
             unknown if stream.added == 0 => unknown,
             _ => stream.entries_up_to(id),
         };
@@ -209,7 +211,7 @@ fn read_history(
         match (stream.get(id), group.pending().get(id)) {
             (Some(entry), Some(pending)) => {
                 reply_entry(entry, body);
-                let deliveries = pending.deliveries.saturating_add(1);
+                let deliveries = pending.deliveries.saturating_add(1).min(COUNTER_MAX);
                 read.pending.push(Pending { delivered_ms: now_ms, deliveries, ..pending });
             }
             _ => {

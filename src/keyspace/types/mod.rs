@@ -23,8 +23,8 @@ pub use list::{End, List, ListRef, Piece, PieceLimit};
 pub use listpack::{Elements, Listpack, ListpackRef, Position, element_len};
 pub use set::{Intset, IntsetRef, Member, Set, SetRef};
 pub use stream::{
-    Consumer, Entry as StreamEntry, Fields, GivenId, Group, IdMap, Keep, NODE_BYTES_MAX,
-    Node as StreamNode, Pending, Stream, StreamId,
+    COUNTER_MAX, Consumer, Entry as StreamEntry, Fields, GivenId, Group, IdMap, Keep,
+    NODE_BYTES_MAX, Node as StreamNode, Pending, Stream, StreamId,
 };
 pub use zset::{LexEdge, LexRange, ScoreRange, Zset, ZsetRef};
 

@@ -10,7 +10,9 @@
 //! An ID is two lengths unless it says otherwise. Type 15 is that of Redis 5, 19 of 7.0, 21 of 7.2.
 
 use super::{listpack, push_packed};
-use crate::keyspace::types::{Group, IdMap, Packing, Pending, Stream, StreamId, StreamNode};
+use crate::keyspace::types::{
+    COUNTER_MAX, Group, IdMap, Packing, Pending, Stream, StreamId, StreamNode,
+};
 use crate::rdb::codec::push_string;
 use crate::rdb::cursor::Cursor;
 use crate::rdb::error::RdbError;
@@ -133,7 +135,7 @@ pub(super) fn decode(
     if type_byte != TYPE_5 {
         id(cursor)?;
         stream.max_deleted = id(cursor)?;
-        stream.added = cursor.length(WHAT)?;
+        stream.added = cursor.length(WHAT)?.min(COUNTER_MAX);
     }
     for _ in 0..cursor.length(WHAT)? {
         let position = cursor.position();
@@ -172,7 +174,9 @@ fn group(cursor: &mut Cursor<'_>, type_byte: u8, stream: &Stream) -> Result<Grou
     let last = id(cursor)?;
     let entries_read = match type_byte {
         TYPE_5 => stream.entries_up_to(last),
-        _ => Some(cursor.length(WHAT)?).filter(|&read| read != UNKNOWN),
+        _ => Some(cursor.length(WHAT)?)
+            .filter(|&read| read != UNKNOWN)
+            .map(|read| read.min(COUNTER_MAX)),
     };
     let mut group = Group::new(last, entries_read);
     let position = cursor.position();
@@ -180,7 +184,7 @@ fn group(cursor: &mut Cursor<'_>, type_byte: u8, stream: &Stream) -> Result<Grou
     let mut unowned = IdMap::default();
     for _ in 0..cursor.length(WHAT)? {
         let (id, delivered_ms) = (raw_id(cursor)?, time(cursor)?);
-        let deliveries = cursor.length(WHAT)?;
+        let deliveries = cursor.length(WHAT)?.min(COUNTER_MAX);
         if !unowned.insert(Pending { id, delivered_ms, deliveries, consumer: 0 }) {
             return Err(broken("an entry that is pending twice"));
         }

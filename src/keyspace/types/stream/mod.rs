@@ -33,6 +33,9 @@ pub enum Keep {
     From(StreamId),
 }
 
+/// Counters of streams and groups stop here: neither a command nor the log can say a larger number.
+pub const COUNTER_MAX: u64 = i64::MAX as u64;
+
 /// A stream.
 #[derive(Clone, Debug, Default)]
 pub struct Stream {
@@ -129,7 +132,7 @@ impl Stream {
             self.nodes.push_leaf_back(Node::new(id, fields));
         }
         self.last = id;
-        self.added = self.added.saturating_add(1);
+        self.added = self.added.saturating_add(1).min(COUNTER_MAX);
     }
 
     /// The entry of this ID.
