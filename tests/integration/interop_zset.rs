@@ -32,7 +32,8 @@ fn bulk(reply: &[u8]) -> Option<&[u8]> {
 
 /// Whether two replies of a command on scores say the same.
 pub fn agree(words: &[&[u8]], ours: &[u8], theirs: &[u8]) -> bool {
-    let is_of_scores = words[0].first().is_some_and(|first| first.eq_ignore_ascii_case(&b'z'));
+    let name = words[0].to_ascii_uppercase();
+    let is_of_scores = name.starts_with(b"Z") || name.starts_with(b"BZ");
     is_of_scores && by_value(ours) == by_value(theirs)
 }
 
