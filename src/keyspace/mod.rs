@@ -58,6 +58,13 @@ impl Keyspace {
         }
     }
 
+    /// An empty keyspace that may take the place of this one: as many databases, the same limits.
+    pub fn blank(&self, seed: u64) -> Self {
+        let mut blank = Self::new(self.databases.len(), seed);
+        blank.set_packed_limits(self.packing.limits);
+        blank
+    }
+
     /// Number of databases.
     pub fn databases(&self) -> usize {
         self.databases.len()

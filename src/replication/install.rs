@@ -74,7 +74,7 @@ pub async fn install(
         }
         Err(_) => return Err(InstallError::Cancelled),
     };
-    let (databases, seed) = {
+    {
         let mut engine = site.engine().borrow_mut();
         // The writer is on its way back from the log's thread.
         engine.commit();
@@ -83,19 +83,19 @@ pub async fn install(
         }
         engine.set_stream_db(db as usize);
         engine.expect_stream();
-        let (databases, seed) = (engine.keyspace.databases(), fastrand::u64(..));
-        let old = std::mem::replace(&mut engine.keyspace, Keyspace::new(databases, seed));
+        let blank = engine.keyspace.blank(fastrand::u64(..));
+        let old = std::mem::replace(&mut engine.keyspace, blank);
         engine.replaced_keyspace();
         // Freeing millions of entries takes its time.
         tokio::task::spawn_blocking(move || drop(old));
-        (databases, seed)
-    };
+    }
     replication.renewal_is_void();
     let (storage, threads) = (site.storage(), site.settings().threads);
-    let loaded = loop {
+    let mut loaded = loop {
         let (storage, path) = (Arc::clone(&storage), path.clone());
         let progress = Arc::clone(&progress);
-        let load = move || load(&*storage, &path, databases, seed, threads, &progress);
+        let keyspace = site.engine().borrow().keyspace.blank(fastrand::u64(..));
+        let load = move || load(&*storage, &path, keyspace, threads, &progress);
         match tokio::task::spawn_blocking(load).await {
             Ok(Ok(keyspace)) => break keyspace,
             // It was whole a moment ago: the disk, or memory, may come back.
@@ -105,6 +105,8 @@ pub async fn install(
         tokio::time::sleep(LOAD_RETRY).await;
     };
     let mut engine = site.engine().borrow_mut();
+    // They may have been changed meanwhile.
+    loaded.set_packed_limits(engine.settings.packed);
     engine.keyspace = loaded;
     engine.replaced_keyspace();
     engine.dirty = 0;
@@ -140,15 +142,13 @@ fn switch(
 fn load(
     storage: &dyn Storage,
     path: &std::path::Path,
-    databases: usize,
-    seed: u64,
+    mut keyspace: Keyspace,
     threads: usize,
     progress: &LoadProgress,
 ) -> Result<Keyspace, RdbError> {
     let mapping = storage.map(path)?;
     let file = SnapshotFile::open(mapping.bytes())?;
     progress.set_total_len(file.len());
-    let mut keyspace = Keyspace::new(databases, seed);
     // What has expired stays until the master says so.
     fill::fill(&mut keyspace, &file, threads, None, &progress.snapshot)?;
     Ok(keyspace)

@@ -5,7 +5,6 @@ use super::node::Node;
 use super::settings;
 use crate::engine::Engine;
 use crate::engine::recover::{LoadProgress, load};
-use crate::keyspace::Keyspace;
 use crate::log::{TailPolicy, recover};
 use crate::rdb::{Progress, SnapshotFile, fill};
 
@@ -19,7 +18,7 @@ pub fn from_snapshot(node: &Node, engine: &mut Engine) -> Result<(), String> {
     let snapshot = node.snapshot_now(engine).map_err(|error| error.to_string())?;
     let mapping = node.storage.map(&snapshot.path).map_err(|error| error.to_string())?;
     let file = SnapshotFile::open(mapping.bytes()).map_err(|error| error.to_string())?;
-    let mut keyspace = empty_keyspace(engine);
+    let mut keyspace = engine.keyspace.blank(fastrand::u64(..));
     let threads = settings::load_threads();
     fill(&mut keyspace, &file, threads, None, &Progress::new())
         .map_err(|error| error.to_string())?;
@@ -44,7 +43,7 @@ pub fn from_log(node: &Node, engine: &mut Engine) -> Result<(), String> {
     let layout = settings::layout(&node.config.borrow());
     let mut recovery =
         recover(&*node.storage, &layout, TailPolicy::Trim).map_err(|e| e.to_string())?;
-    let empty = empty_keyspace(engine);
+    let empty = engine.keyspace.blank(fastrand::u64(..));
     let present = std::mem::replace(&mut engine.keyspace, empty);
     let threads = settings::load_threads();
     let progress = LoadProgress::default();
@@ -53,8 +52,4 @@ pub fn from_log(node: &Node, engine: &mut Engine) -> Result<(), String> {
     result.map_err(|error| error.to_string())?;
     engine.replace_keyspace(loaded);
     Ok(())
-}
-
-fn empty_keyspace(engine: &Engine) -> Keyspace {
-    Keyspace::new(engine.keyspace.databases(), fastrand::u64(..))
 }

@@ -248,3 +248,28 @@ fn a_payload_with_a_wrong_checksum_can_be_tried_out() {
     assert_eq!(client.command(&["GET", "b"]).text(), "b");
     assert!((1..=100_000).contains(&client.command(&["PTTL", "b"]).integer()));
 }
+
+#[test]
+fn limits_of_packed_values_hold_after_a_reload_and_a_full_sync() {
+    let dir = dir();
+    let master = Server::vellum(&dir.path().join("master"), &[]);
+    master.client().command(&["HSET", "old", "a", "1", "b", "2"]);
+    let args = ["--hash-max-listpack-entries", "1", "--enable-debug-command", "yes"];
+    let server = Server::vellum(&dir.path().join("data"), &args);
+    let mut client = server.client();
+    client.command(&["SLAVEOF", "127.0.0.1", &master.port.to_string()]);
+    wait_until("the full sync", || client.info("master_link_status") == "up");
+    client.command(&["SLAVEOF", "NO", "ONE"]);
+    let mut check = |key: &str| {
+        client.command(&["HSET", key, "a", "1", "b", "2"]);
+        for key in ["old", key] {
+            let encoding = client.command(&["OBJECT", "ENCODING", key]).text();
+            assert_eq!(encoding, "hashtable", "{key}");
+        }
+    };
+    check("synced");
+    for subcommand in ["RELOAD", "LOADAOF"] {
+        assert!(server.client().command(&["DEBUG", subcommand]).is_ok());
+        check(subcommand);
+    }
+}
