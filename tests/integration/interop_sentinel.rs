@@ -1,33 +1,37 @@
 //! redis-sentinel watches Vellum: it finds the replica, makes it the master when the master dies, and the
 //! old master a replica when that comes back.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use crate::support::process::free_port;
 use crate::support::replicas::{ok, wait_to_catch_up};
 use crate::support::{Client, Server, wait_until};
 
-/// A running redis-sentinel; killed when dropped.
+/// A running redis-sentinel; killed when dropped, and its log shown when the test fails.
 struct Sentinel {
     process: Child,
     port: u16,
+    log: PathBuf,
 }
 
 impl Sentinel {
     fn start(dir: &Path, master_port: u16) -> Self {
         let port = free_port();
-        let file = dir.join("sentinel.conf");
+        let (file, log) = (dir.join("sentinel.conf"), dir.join("sentinel.log"));
+        // A server that is down, if for a moment, is made a replica only when it has been up for eight
+        // seconds: a busy machine must not look like one.
         let config = format!(
             "port {port}\nbind 127.0.0.1\ndir {}\nsentinel monitor mymaster 127.0.0.1 {master_port} 1\n\
-             sentinel down-after-milliseconds mymaster 1000\n\
-             sentinel failover-timeout mymaster 10000\nsentinel parallel-syncs mymaster 1\n",
-            dir.display()
+             sentinel down-after-milliseconds mymaster 3000\n\
+             sentinel failover-timeout mymaster 10000\nsentinel parallel-syncs mymaster 1\nlogfile {}\n",
+            dir.display(),
+            log.display()
         );
         std::fs::write(&file, config).expect("a file");
         let mut command = Command::new("redis-sentinel");
         command.arg(file).stdin(Stdio::null()).stdout(Stdio::null());
-        let sentinel = Self { process: command.spawn().expect("redis-sentinel runs"), port };
+        let sentinel = Self { process: command.spawn().expect("redis-sentinel runs"), port, log };
         wait_until("the sentinel to answer", || {
             let client = Client::connect(port).ok();
             client.is_some_and(|mut c| c.try_command(&["PING"]).is_ok_and(|r| r.text() == "PONG"))
@@ -55,6 +59,10 @@ impl Drop for Sentinel {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
+        if std::thread::panicking() {
+            let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+            eprintln!("--- redis-sentinel on port {}:\n{log}", self.port);
+        }
     }
 }
 
